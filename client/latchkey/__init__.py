@@ -1,0 +1,1 @@
+"""What another service needs to consume Latchkey events and to verify its keys locally."""

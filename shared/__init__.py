@@ -1,0 +1,1 @@
+"""The plumbing every Latchkey server stands on; it knows no service by name."""
