@@ -1,0 +1,1 @@
+"""The event store: one append, one fence, the log as the only source of truth."""

@@ -1,0 +1,126 @@
+"""From decided events to rows: encoded, published, chained and frozen once, so that nothing is ever encoded again."""
+
+import json
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Generic, TypeVar
+
+from latchkey.envelope import encode
+from latchkey.events import PublicEvent
+from pydantic_core import to_json
+
+from shared.errors import TooLarge
+from shared.events import EventRegistry
+from shared.sealing import Cipher
+from shared.store.records import Context, Meta, Recorded, Row, State, chain
+
+S = TypeVar("S")
+E = TypeVar("E")
+PUBLIC_LIMIT = 256 * 1024  # bytes; what Kafka would refuse must never reach the relay
+
+
+class PublicEventTooLarge(TooLarge):
+    code = "event.too_large"
+    title = "What this would announce is over 256 KiB."
+
+
+@dataclass(frozen=True)
+class AggregateType(Generic[S, E]):
+    """Everything the store needs to know of one kind of stream; built in wiring, all functions pure.
+
+    `publish(event, state)` gives the public event or None; `states(event, state, streamversion)` the compacted records after it, only
+    ever beside a public event; `unique(state_before, event)` the unique values taken or given up; `subject(stream_id, event)` whose key
+    seals the event's personal fields. `state` is the state after the event.
+    """
+
+    name: str
+    source: str
+    registry: EventRegistry[Any]
+    initial: Callable[[str], S]
+    evolve: Callable[[S, E], S]
+    publish: Callable[[E, S], PublicEvent | None] = lambda _event, _state: None
+    states: Callable[[E, S, int], Sequence[State]] = lambda _event, _state, _streamversion: ()
+    unique: Callable[[S, E], Iterable[str]] = lambda _state, _event: ()
+    subject: Callable[[str, E], str] = lambda stream_id, _event: stream_id
+
+
+@dataclass(frozen=True, slots=True)
+class Loaded(Generic[S]):
+    """A stream as far as it was read: its state, both its versions and the hash of its last event."""
+
+    stream_id: str
+    state: S
+    version: int = 0
+    public_version: int = 0
+    hash: bytes = b""
+
+
+@dataclass(frozen=True, slots=True)
+class Draft(Generic[S]):
+    """What one stream contributes to a write, and how the stream will stand after it."""
+
+    after: Loaded[S]
+    rows: list[Row]
+    recorded: list[Recorded[Any]]
+    unique: frozenset[str]
+
+
+def freeze(
+    kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], context: Context, ciphers: Mapping[str, Cipher]
+) -> Draft[S]:
+    """Encode the events that follow `before`. Raises PublicEventTooLarge. `ciphers` holds the key of every subject needed."""
+    at, unique = before, set[str]()
+    rows: list[Row] = []
+    recorded: list[Recorded[Any]] = []
+    meta = _meta(context)
+    for event in events:
+        unique.update(kind.unique(at.state, event))
+        state = kind.evolve(at.state, event)
+        row = _row(kind, at, state, event, context, meta, ciphers)
+        public_version = row.public_version or at.public_version
+        at = Loaded(at.stream_id, state, row.version, public_version, row.hash)
+        rows.append(row)
+        recorded.append(Recorded(at.stream_id, row.version, event, context_meta(context), context.now, row.public_version))
+    return Draft(at, rows, recorded, frozenset(unique))
+
+
+def _row(
+    kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: Context, meta: str, ciphers: Mapping[str, Cipher]
+) -> Row:
+    version, streamversion = at.version + 1, at.public_version + 1
+    subject = kind.subject(at.stream_id, event)
+    name, schema, data = kind.registry.encode(event, stream_id=at.stream_id, subject=subject, cipher=ciphers.get(subject))
+    public = kind.publish(event, state)
+    frozen, states = None, None
+    if public is not None:
+        frozen = _encoded(kind, public, at.stream_id, streamversion, context)
+        records = kind.states(event, state, streamversion)
+        states = json.dumps([[record.topic, at.stream_id, record.text] for record in records]) if records else None
+    row = Row(
+        stream_type=kind.name, stream_id=at.stream_id, version=version, type=name, schema_version=schema, data=data,
+        public=frozen, public_type=public.event_type() if public else None, public_version=streamversion if public else None,
+        states=states, hash=b"", meta=meta, recorded_at=context.now,
+    )  # fmt: skip
+    object.__setattr__(row, "hash", chain(at.hash, row))  # the row is not shared yet: nobody can have seen it without its hash
+    return row
+
+
+def _encoded(kind: AggregateType[S, E], public: PublicEvent, stream_id: str, streamversion: int, context: Context) -> bytes:
+    frozen = encode(
+        public, source=kind.source, stream_id=stream_id, streamversion=streamversion, time=context.now, tenant=context.tenant,
+        correlation_id=context.correlation_id, causation_id=context.causation_id, traceparent=context.traceparent,
+    )  # fmt: skip
+    if len(frozen) > PUBLIC_LIMIT:
+        raise PublicEventTooLarge
+    return frozen
+
+
+def context_meta(context: Context) -> Meta:
+    """The part of a context that is stored beside every event."""
+    return Meta(context.actor, context.tenant, context.correlation_id, context.causation_id, context.traceparent)
+
+
+def _meta(context: Context) -> str:
+    meta = context_meta(context)
+    fields = {name: getattr(meta, name) for name in Meta.__slots__}
+    return to_json({name: value for name, value in fields.items() if value is not None}).decode()

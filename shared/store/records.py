@@ -1,0 +1,157 @@
+"""What goes into the log and what comes out: plain frozen records shared by every implementation of the store."""
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Generic, TypeVar
+
+E = TypeVar("E")
+E_co = TypeVar("E_co", covariant=True)
+
+
+@dataclass(frozen=True, slots=True)
+class Idempotency:
+    """One Idempotency-Key: who may meet it again (method, route, caller), the key, and an HMAC of the body it came with."""
+
+    scope: str
+    key: str
+    body_hmac: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Context:
+    """Who commands, on whose behalf, when and why. `expected` is what If-Match said; with it a conflict is never retried."""
+
+    actor: str
+    tenant: str
+    now: datetime
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+    expected: int | None = None
+    idempotency: Idempotency | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Meta:
+    """What every event carries beside its data."""
+
+    actor: str
+    tenant: str
+    correlation_id: str
+    causation_id: str | None = None
+    traceparent: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A record for a compacted topic, keyed by the stream: `text` None is a tombstone. Carries the stream's public version."""
+
+    topic: str
+    text: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded(Generic[E_co]):
+    """An event as a projection sees it: typed, with its place in its stream. It has no position: views are written before one is drawn."""
+
+    stream_id: str
+    version: int
+    event: E_co
+    meta: Meta
+    recorded_at: datetime
+    public_version: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """An event exactly as the `es.events` row holds it, but for the position."""
+
+    stream_type: str
+    stream_id: str
+    version: int
+    type: str
+    schema_version: int
+    data: str
+    public: bytes | None
+    public_type: str | None
+    public_version: int | None
+    states: str | None
+    hash: bytes
+    meta: str
+    recorded_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Positioned:
+    """A row read back, with its position in the log."""
+
+    position: int
+    row: Row
+
+
+@dataclass(frozen=True, slots=True)
+class Mail:
+    """A mail that leaves only if the events beside it are committed."""
+
+    id: str
+    to: str
+    subject: str
+    body: str
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """What an idempotency record remembers: the streams at the versions that the command left, and public notes (never a secret)."""
+
+    streams: tuple[tuple[str, int, int], ...]
+    note: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Answered:
+    """An idempotency record found again."""
+
+    body_hmac: bytes
+    done: Done
+
+
+@dataclass(frozen=True, slots=True)
+class Write:
+    """One command's whole effect, ready to be committed with others: all of it, or none.
+
+    `heads` are the streams and the version each must still be at; `unique` names the values that the command takes or gives up
+    (`app_name:<owner>:<folded>`), so that two commands that want the same one never meet in one batch; `needs` are subjects whose key
+    must still exist; `mints` are new subject keys, wrapped; `shreds` are subjects to erase.
+    """
+
+    heads: Mapping[str, int]
+    rows: Sequence[Row] = ()
+    recorded: Sequence[Recorded[Any]] = ()
+    unique: frozenset[str] = frozenset()
+    idempotency: Idempotency | None = None
+    done: Done | None = None
+    mails: Sequence[Mail] = ()
+    needs: frozenset[str] = frozenset()
+    mints: Mapping[str, bytes] = field(default_factory=dict)
+    shreds: frozenset[str] = frozenset()
+
+
+def chain(previous: bytes, row: Row) -> bytes:
+    """The hash of a row: SHA-256 over the hash before it in the stream and a length-prefixed encoding of every other column but the position.
+
+    A missing value is encoded apart from an empty one, so no two different rows have one encoding.
+    """
+    digest = hashlib.sha256(previous)
+    for value in (
+        row.stream_type, row.stream_id, str(row.version), row.type, str(row.schema_version), row.data,
+        row.public, row.public_type, None if row.public_version is None else str(row.public_version),
+        row.states, row.meta, row.recorded_at.isoformat(),
+    ):  # fmt: skip
+        if value is None:
+            digest.update(b"\xff\xff\xff\xff")
+        else:
+            encoded = value if isinstance(value, bytes) else value.encode()
+            digest.update(len(encoded).to_bytes(4, "big") + encoded)
+    return digest.digest()
