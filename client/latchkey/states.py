@@ -1,0 +1,45 @@
+"""Records of compacted topics: the whole public state of one stream after one version, or a tombstone at its end."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from pydantic_core import from_json
+
+
+class BadState(ValueError):  # noqa: N818 - named for what went wrong, as all our errors are
+    """The bytes are no state record of ours."""
+
+
+@dataclass(frozen=True, slots=True)
+class StateRecord:
+    """The state of a stream. A reader ignores a record whose `streamversion` is at or below the one it holds for that stream."""
+
+    kind: str
+    stream_id: str
+    streamversion: int
+    globalposition: int | None
+    data: Mapping[str, Any]
+
+
+def encode_state(kind: str, stream_id: str, streamversion: int, data: Mapping[str, Any]) -> str:
+    """Write a state record without its position, ready to be spliced as an event is. `data` must be plain JSON."""
+    record = {"kind": kind, "subject": stream_id, "streamversion": streamversion, "data": data}
+    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+
+
+def decode_state(raw: bytes | None) -> StateRecord | None:
+    """Read a state record; `None`, as Kafka gives for a tombstone, is `None`. Raises `BadState`."""
+    if raw is None:
+        return None
+    try:
+        document = from_json(raw)
+    except ValueError as error:
+        raise BadState(f"no JSON: {error}") from error
+    match document:
+        case {"kind": str(kind), "subject": str(stream_id), "streamversion": int(version), "data": dict(data)} if version >= 1:
+            position = document.get("globalposition")
+            return StateRecord(kind, stream_id, version, None if position is None else int(position), data)
+        case _:
+            raise BadState("kind, subject, streamversion or data is missing or of another type")
