@@ -200,7 +200,7 @@ def _write(
 ) -> Write:
     done = None
     if context.idempotency:
-        done = Done(tuple((d.after.stream_id, d.after.version, d.after.public_version) for d in drafts), extras.note())
+        done = Done(tuple((d.after.stream_id, d.after.version, d.after.public_version) for d in drafts), extras.note(), context.now)
     return Write(
         heads={before.stream_id: before.version for before, draft in zip(loaded, drafts, strict=True) if draft.rows},
         rows=[row for draft in drafts for row in draft.rows],

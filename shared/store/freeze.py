@@ -65,9 +65,7 @@ class Draft(Generic[S]):
     unique: frozenset[str]
 
 
-def freeze(
-    kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], context: Context, ciphers: Mapping[str, Cipher]
-) -> Draft[S]:
+def freeze(kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], context: Context, ciphers: Mapping[str, Cipher]) -> Draft[S]:
     """Encode the events that follow `before`. Raises PublicEventTooLarge. `ciphers` holds the key of every subject needed."""
     at, unique = before, set[str]()
     rows: list[Row] = []
@@ -84,9 +82,7 @@ def freeze(
     return Draft(at, rows, recorded, frozenset(unique))
 
 
-def _row(
-    kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: Context, meta: str, ciphers: Mapping[str, Cipher]
-) -> Row:
+def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: Context, meta: str, ciphers: Mapping[str, Cipher]) -> Row:
     version, streamversion = at.version + 1, at.public_version + 1
     subject = kind.subject(at.stream_id, event)
     name, schema, data = kind.registry.encode(event, stream_id=at.stream_id, subject=subject, cipher=ciphers.get(subject))
@@ -98,7 +94,7 @@ def _row(
         states = json.dumps([[record.topic, at.stream_id, record.text] for record in records]) if records else None
     row = Row(
         stream_type=kind.name, stream_id=at.stream_id, version=version, type=name, schema_version=schema, data=data,
-        public=frozen, public_type=public.event_type() if public else None, public_version=streamversion if public else None,
+        public=frozen, public_type=public.event_type if public else None, public_version=streamversion if public else None,
         states=states, hash=b"", meta=meta, recorded_at=context.now,
     )  # fmt: skip
     object.__setattr__(row, "hash", chain(at.hash, row))  # the row is not shared yet: nobody can have seen it without its hash

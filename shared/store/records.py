@@ -107,6 +107,7 @@ class Done:
 
     streams: tuple[tuple[str, int, int], ...]
     note: Mapping[str, Any]
+    at: datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,7 +140,7 @@ class Write:
 
 
 def chain(previous: bytes, row: Row) -> bytes:
-    """The hash of a row: SHA-256 over the hash before it in the stream and a length-prefixed encoding of every other column but the position.
+    """The hash of a row: SHA-256 over the hash before it in the stream and a length-prefixed encoding of every column but the position.
 
     A missing value is encoded apart from an empty one, so no two different rows have one encoding.
     """

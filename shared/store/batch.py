@@ -1,0 +1,195 @@
+"""One transaction for many commands: which may share it, and the statements in the one order that is safe.
+
+The order is: shared append lock, idempotency rows, subject keys, unique values, inline views, mails, and the events last. Events last,
+because a position must be drawn when every row lock is held: otherwise two commands that contend for one unique name can commit in the
+opposite order of their positions, and a rebuild, which follows positions, would fail on it.
+"""
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from operator import attrgetter
+from typing import Any, Final
+
+import asyncpg
+from latchkey.failpoint import failpoint
+from pydantic_core import to_json
+
+from shared.errors import SubjectErased, Unavailable
+from shared.sealing import Cipher
+from shared.store.contract import View
+from shared.store.records import Idempotency, Write
+
+MOST_EVENTS: Final = 5_000
+LOOK_AHEAD: Final = 256  # commands looked at for one batch; those behind it wait for the next
+_LOCK_SEED: Final = 1702258030
+
+_TRY_KEYS = "SELECT k, pg_try_advisory_xact_lock(hashtextextended(k, $2)) FROM unnest($1::text[]) k"
+_UNIQUE = "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(u, $2) AS h FROM unnest($1::text[]) u ORDER BY 1) s"
+_COMMANDS = """
+INSERT INTO es.commands (scope, idempotency_key, body_hmac, response, created_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::json[], $5::timestamptz[])
+ON CONFLICT DO NOTHING RETURNING scope, idempotency_key
+"""
+_ALIVE = """
+SELECT subject_id FROM es.subject_keys WHERE subject_id = ANY($1::text[]) AND shredded_at IS NULL ORDER BY subject_id FOR SHARE
+"""
+_MINT = """
+INSERT INTO es.subject_keys (subject_id, wrapped_key, created_at)
+SELECT id, key, now() FROM unnest($1::text[], $2::bytea[]) AS new (id, key) ORDER BY id
+"""
+_SHRED = """
+INSERT INTO es.subject_keys (subject_id, created_at, shredded_at) SELECT id, now(), now() FROM unnest($1::text[]) id ORDER BY id
+ON CONFLICT (subject_id) DO UPDATE SET wrapped_key = NULL, shredded_at = coalesce(es.subject_keys.shredded_at, excluded.shredded_at)
+"""
+_MAIL = "INSERT INTO es.mail_outbox (id, to_enc, body_enc, created_at) SELECT *, now() FROM unnest($1::text[], $2::bytea[], $3::bytea[])"
+_EVENTS = """
+INSERT INTO es.events (stream_type, stream_id, version, type, schema_version, data, public, public_type, public_version, states, hash,
+    meta, recorded_at)
+SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::smallint[], $6::json[], $7::bytea[], $8::text[], $9::int[],
+    $10::jsonb[], $11::bytea[], $12::json[], $13::timestamptz[])
+"""
+_ROW = attrgetter(
+    "stream_type", "stream_id", "version", "type", "schema_version", "data", "public", "public_type", "public_version", "states", "hash",
+    "meta", "recorded_at",
+)  # fmt: skip
+
+
+class UnknownViewVersion(Unavailable):
+    """A rebuild switched to a version that this release cannot write: it must not write at all."""
+
+    code = "service.view_unknown"
+
+
+@dataclass
+class Outcome:
+    """Which of a batch's writes took part; the rest were committed before (`duplicates`) or wait for another process (`busy`)."""
+
+    taking_part: list[Write] = field(default_factory=list)
+    duplicates: list[Write] = field(default_factory=list)
+    busy: list[Write] = field(default_factory=list)
+
+
+def lock_name(idempotency: Idempotency) -> str:
+    """What an append locks while a command with this Idempotency-Key is under way."""
+    return f"key:{idempotency.scope}\x1f{idempotency.key}"
+
+
+def choose(waiting: Iterable[Write]) -> list[Write]:
+    """The writes, in order, that may share a transaction: no two touch one stream, one Idempotency-Key, one unique value or one
+    subject being minted or shredded; 5,000 events at most, but always the first."""
+    taken: set[str] = set()
+    chosen: list[Write] = []
+    events = 0
+    for seen, write in enumerate(waiting):
+        if seen >= LOOK_AHEAD:
+            break
+        wants = _touched(write)
+        too_many = bool(chosen) and events + len(write.rows) > MOST_EVENTS
+        if not too_many and taken.isdisjoint(wants):
+            chosen.append(write)
+            events += len(write.rows)
+        taken |= wants  # also for one that waits: those behind it must not overtake it
+    return chosen
+
+
+def _touched(write: Write) -> set[str]:
+    wants = {f"stream:{stream}" for stream in write.heads} | {f"unique:{value}" for value in write.unique}
+    wants |= {f"subject:{subject}" for subject in (*write.mints, *write.shreds)}
+    if write.idempotency:
+        wants.add(lock_name(write.idempotency))
+    return wants
+
+
+class Transaction:
+    """The statements of one batch, from after BEGIN to before COMMIT."""
+
+    def __init__(self, views: Sequence[View], mail_cipher: Cipher) -> None:
+        self._views, self._mail_cipher = views, mail_cipher
+
+    async def begin(self, db: asyncpg.Connection) -> tuple[str, Mapping[str, tuple[int, int]]]:
+        """Take the shared lock; answer the transaction's id and the active version and shape of each view."""
+        [(xid, active)] = await db.fetch("SELECT xid, active FROM es.begin_append()")
+        return xid, json.loads(active)
+
+    async def fill(self, db: asyncpg.Connection, batch: Sequence[Write], active: Mapping[str, tuple[int, int]]) -> Outcome:
+        """Write everything of the batch. Raises what the database raises; then nothing of it may be committed."""
+        failpoint("append.before")
+        outcome = await _claim_keys(db, batch)
+        writes = outcome.taking_part
+        if not writes:
+            return outcome
+        await _subjects(db, writes)
+        unique = sorted({value for write in writes for value in write.unique})
+        if unique:
+            await db.execute(_UNIQUE, [f"unique:{value}" for value in unique], _LOCK_SEED)
+        await self._apply(db, writes, active)
+        await self._mails(db, writes)
+        rows = sorted((row for write in writes for row in write.rows), key=attrgetter("stream_id", "version"))
+        if rows:
+            await db.execute(_EVENTS, *map(list, zip(*map(_ROW, rows), strict=True)))
+        failpoint("append.inside")
+        return outcome
+
+    async def _apply(self, db: asyncpg.Connection, writes: Sequence[Write], active: Mapping[str, tuple[int, int]]) -> None:
+        recorded = sorted((event for write in writes for event in write.recorded), key=attrgetter("stream_id", "version"))
+        if not recorded:
+            return
+        unmade = {view.name for view in self._views} - active.keys()
+        if unmade:
+            raise UnknownViewVersion(f"no table yet for {', '.join(sorted(unmade))}: run the migrations")
+        for name, (version, shape) in active.items():
+            view = next((view for view in self._views if view.name == name and view.shape == shape), None)
+            if view is None:
+                raise UnknownViewVersion(f"{name} has shape {shape}, which this release does not know")
+            await view.apply(db, f"_v{version}", recorded)
+
+    async def _mails(self, db: asyncpg.Connection, writes: Sequence[Write]) -> None:
+        mails = [mail for write in writes for mail in write.mails]
+        if mails:
+            to = [self._mail_cipher.seal(mail.to.encode(), f"{mail.id}/to") for mail in mails]
+            bodies = [self._mail_cipher.seal(to_json([mail.subject, mail.body]), f"{mail.id}/body") for mail in mails]
+            await db.execute(_MAIL, [mail.id for mail in mails], to, bodies)
+
+
+async def _claim_keys(db: asyncpg.Connection, batch: Sequence[Write]) -> Outcome:
+    keyed = {lock_name(write.idempotency): write for write in batch if write.idempotency}
+    if not keyed:
+        return Outcome(list(batch))
+    got = {name for name, locked in await db.fetch(_TRY_KEYS, list(keyed), _LOCK_SEED) if locked}
+    rows = [_command(write) for name, write in keyed.items() if name in got]
+    inserted: set[tuple[Any, ...]] = set()
+    if rows:
+        inserted = {tuple(found) for found in await db.fetch(_COMMANDS, *map(list, zip(*rows, strict=True)))}
+    outcome = Outcome()
+    for write in batch:
+        key = write.idempotency
+        if key is None or (key.scope, key.key) in inserted:
+            outcome.taking_part.append(write)
+        elif lock_name(key) in got:
+            outcome.duplicates.append(write)
+        else:
+            outcome.busy.append(write)
+    return outcome
+
+
+def _command(write: Write) -> tuple[Any, ...]:
+    key, done = write.idempotency, write.done
+    if key is None or done is None:
+        raise ValueError("a keyed write says what it has done")
+    response = to_json({"streams": done.streams, "note": done.note}).decode()
+    return key.scope, key.key, key.body_hmac, response, done.at
+
+
+async def _subjects(db: asyncpg.Connection, writes: Sequence[Write]) -> None:
+    needs = {subject for write in writes for subject in write.needs}
+    if needs:
+        alive = {row[0] for row in await db.fetch(_ALIVE, sorted(needs))}
+        if needs - alive:
+            raise SubjectErased
+    mints = {subject: key for write in writes for subject, key in write.mints.items()}
+    if mints:
+        await db.execute(_MINT, list(mints), list(mints.values()))
+    shreds = sorted({subject for write in writes for subject in write.shreds})
+    if shreds:
+        await db.execute(_SHRED, shreds)

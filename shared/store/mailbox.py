@@ -1,0 +1,35 @@
+"""The reading side of the mail outbox: a mail is claimed, sent, and its row deleted; one that could not be sent stays."""
+
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import asyncpg
+
+from shared.sealing import Cipher
+from shared.store.records import Mail
+
+_CLAIM = "SELECT id, to_enc, body_enc FROM es.mail_outbox ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+_SENT = "DELETE FROM es.mail_outbox WHERE id = $1"
+
+
+class Mailbox:
+    """Hands out waiting mails one at a time. Several workers may share it: a claimed row is skipped by the others."""
+
+    def __init__(self, pool: asyncpg.Pool, cipher: Cipher) -> None:
+        self._pool, self._cipher = pool, cipher
+
+    @asynccontextmanager
+    async def next(self) -> AsyncIterator[Mail | None]:
+        """The oldest unclaimed mail, or None. Leaving the block normally deletes it; an exception leaves it waiting.
+
+        A crash after sending and before the delete sends the mail twice: at least once, as with everything that leaves the database.
+        """
+        async with self._pool.acquire() as db, db.transaction():
+            row = await db.fetchrow(_CLAIM)
+            if row is None:
+                yield None
+                return
+            subject, body = json.loads(self._cipher.open(row["body_enc"], f"{row['id']}/body"))
+            yield Mail(row["id"], self._cipher.open(row["to_enc"], f"{row['id']}/to").decode(), subject, body)
+            await db.execute(_SENT, row["id"])

@@ -1,0 +1,110 @@
+"""The event store on PostgreSQL: reads from a pool, writes through the one writer of the process."""
+
+import json
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+
+import asyncpg
+
+from shared.sealing import Cipher, derive_key
+from shared.store.batch import Transaction, lock_name
+from shared.store.contract import View
+from shared.store.log import COLUMNS, positioned
+from shared.store.records import Answered, Done, Idempotency, Positioned, Write
+from shared.store.subjects import SubjectKeys
+from shared.store.writer import Refusals, Writer
+from shared.wake import Wake
+
+_TOP_UP = f"SELECT {COLUMNS} FROM es.events WHERE stream_id = $1 AND version > $2 AND version <= $3 ORDER BY version"
+_TOP_UP_MANY = f"""
+SELECT e.* FROM unnest($1::text[], $2::int[]) AS want (id, after)
+CROSS JOIN LATERAL (SELECT {COLUMNS} FROM es.events WHERE stream_id = want.id AND version > want.after AND version <= $3 ORDER BY version) e
+"""
+_ANSWERED = "SELECT body_hmac, response, created_at FROM es.commands WHERE scope = $1 AND idempotency_key = $2"
+_NEWEST = 2**31 - 1
+
+
+class PostgresStore:
+    """See Store. Build it with `open_store`."""
+
+    def __init__(self, pool: asyncpg.Pool, writer: Writer, subjects: SubjectKeys) -> None:
+        self._pool, self._writer, self._subjects = pool, writer, subjects
+
+    async def since(self, versions: Mapping[str, int], *, up_to: int | None = None) -> Sequence[Positioned]:
+        """See Store.since."""
+        last = _NEWEST if up_to is None else up_to
+        if len(versions) == 1:
+            [(stream_id, version)] = versions.items()
+            rows = await self._pool.fetch(_TOP_UP, stream_id, version, last)
+        else:
+            rows = await self._pool.fetch(_TOP_UP_MANY, list(versions), list(versions.values()), last)
+        return [positioned(row) for row in rows]
+
+    async def append(self, write: Write) -> None:
+        """See Store.append."""
+        await self._writer.write(write)
+        if write.shreds:
+            self._subjects.forget(write.shreds)
+
+    async def answered(self, idempotency: Idempotency, *, wait: bool = False) -> Answered | None:
+        """See Store.answered."""
+        if not wait:
+            return _answered(await self._pool.fetchrow(_ANSWERED, idempotency.scope, idempotency.key))
+        await self._writer.in_flight(idempotency)
+        async with self._pool.acquire() as db, db.transaction():
+            await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 1702258030))", lock_name(idempotency))
+            return _answered(await db.fetchrow(_ANSWERED, idempotency.scope, idempotency.key))
+
+    async def ciphers(self, subjects: Collection[str]) -> Mapping[str, Cipher | None]:
+        """See Store.ciphers."""
+        return await self._subjects.ciphers(subjects)
+
+    def mint(self) -> tuple[Cipher, bytes]:
+        """See Store.mint."""
+        return self._subjects.mint()
+
+
+def _answered(row: asyncpg.Record | None) -> Answered | None:
+    if row is None:
+        return None
+    response = json.loads(row["response"])
+    streams = tuple((stream_id, version, public) for stream_id, version, public in response["streams"])
+    return Answered(row["body_hmac"], Done(streams, response["note"], row["created_at"]))
+
+
+@dataclass(frozen=True)
+class StoreSettings:
+    """What a store is opened with: the application role's address, the service's master key, and the most pooled connections.
+
+    `transaction_seconds` bounds an append on the server: one that waits longer for a lock is rolled back.
+    """
+
+    database_url: str
+    master_key: bytes
+    pool_size: int = 8
+    transaction_seconds: float = 1.0
+
+
+@asynccontextmanager
+async def open_store(
+    settings: StoreSettings, views: Sequence[View], refusals: Refusals, wake: Wake
+) -> AsyncIterator[tuple[PostgresStore, asyncpg.Pool]]:
+    """The store and the pool it reads from, closed together: what waits to be written is written first."""
+
+    async def connect() -> asyncpg.Connection:
+        limit = {"transaction_timeout": str(int(settings.transaction_seconds * 1000)), "application_name": "writer"}
+        return await asyncpg.connect(settings.database_url, timeout=5, server_settings=limit)
+
+    pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=settings.pool_size, command_timeout=30, timeout=5)
+    try:
+        transaction = Transaction(views, mail_cipher(settings.master_key))
+        async with Writer(connect, transaction, refusals, wake) as writer:
+            yield PostgresStore(pool, writer, SubjectKeys(pool, settings.master_key)), pool
+    finally:
+        await pool.close()
+
+
+def mail_cipher(master: bytes) -> Cipher:
+    """What mails in the outbox are sealed with."""
+    return Cipher(derive_key(master, "mail-outbox"))

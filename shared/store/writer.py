@@ -1,0 +1,273 @@
+"""Group commit: one writer a process takes all waiting commands into one transaction and answers each after the commit."""
+
+import asyncio
+import contextlib
+import re
+from collections import OrderedDict, deque
+from collections.abc import Awaitable, Callable, Mapping, Sequence
+from typing import Final, Self
+
+import asyncpg
+from latchkey.failpoint import failpoint
+
+from shared.errors import OutcomeUnknown, Refusal, StreamMoved, Unavailable
+from shared.store.batch import MOST_EVENTS, Outcome, Transaction, choose
+from shared.store.contract import DuplicateCommand
+from shared.store.records import Idempotency, Write
+from shared.wake import Wake
+
+Refusals = Mapping[str, type[Refusal]]
+Connect = Callable[[], Awaitable[asyncpg.Connection]]
+STATEMENT_SECONDS: Final = 5.0  # a round trip that takes longer means that the network is gone: the server gives up after 1 s by itself
+_ASK_SECONDS: Final = 5.0
+_MOST_WAITING: Final = 4 * MOST_EVENTS
+_TRANSIENT: Final = ("40001", "40P01", "55P03", "57014")  # serialization, deadlock, lock not available, cancelled
+_TRIES: Final = 3
+_HEADS: Final = 50_000
+
+
+class _Lost(Exception):
+    """The connection is gone. `committing` says whether COMMIT had been sent, `xid` is the transaction's id."""
+
+    def __init__(self, xid: str | None, *, committing: bool) -> None:
+        super().__init__()
+        self.xid, self.committing = xid, committing
+
+
+class Writer:
+    """Commits writes in groups on a connection of its own. Run it as an async context manager.
+
+    A failure that certainly rolled back halves the batch until it costs only the command that caused it. A connection lost inside COMMIT
+    is looked up by transaction id (`pg_xact_status`): the answer is success, "certainly not", or OutcomeUnknown, and never a second try.
+    """
+
+    def __init__(self, connect: Connect, transaction: Transaction, refusals: Refusals, wake: Wake) -> None:
+        """`refusals` maps a unique constraint's name, without the version suffix of its table, to what violating it means."""
+        self._connect, self._transaction, self._wake = connect, transaction, wake
+        self._refusals: Refusals = {**refusals, "events_stream_version": StreamMoved, "subject_keys_pkey": StreamMoved}
+        self._waiting: deque[tuple[Write, asyncio.Future[None]]] = deque()
+        self._keyed: dict[tuple[str, str], asyncio.Future[None]] = {}
+        self._answers: dict[int, asyncio.Future[None]] = {}
+        self._heads: OrderedDict[str, int] = OrderedDict()
+        self._work = asyncio.Event()
+        self._db: asyncpg.Connection | None = None
+        self._task: asyncio.Task[None] | None = None
+        self._closing = False
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run(), name="writer")
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        """Commit what is waiting, then stop."""
+        self._closing = True
+        self._work.set()
+        if self._task:
+            await self._task
+        if self._db:
+            self._db.terminate()
+
+    async def write(self, write: Write) -> None:
+        """See Store.append. A caller that is cancelled while it waits may still have been committed."""
+        if self._closing or len(self._waiting) >= _MOST_WAITING or len(write.rows) > MOST_EVENTS:
+            raise Unavailable("too much is waiting to be written", retry_after=1)
+        future: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        if write.idempotency:
+            self._keyed[write.idempotency.scope, write.idempotency.key] = future
+        self._waiting.append((write, future))
+        self._work.set()
+        await future
+
+    async def in_flight(self, idempotency: Idempotency) -> None:
+        """Wait until no command with this key is under way in this process."""
+        future = self._keyed.get((idempotency.scope, idempotency.key))
+        if future and not future.done():
+            await asyncio.wait([future])
+
+    async def _run(self) -> None:
+        while True:
+            if not self._waiting:
+                if self._closing:
+                    return
+                self._work.clear()
+                await self._work.wait()
+                continue
+            await self._settle(self._take())
+
+    def _take(self) -> list[Write]:
+        chosen = choose(write for write, _ in self._waiting)
+        ids = {id(write) for write in chosen}
+        rest: deque[tuple[Write, asyncio.Future[None]]] = deque()
+        for write, future in self._waiting:
+            if id(write) in ids:
+                self._answers[id(write)] = future
+            else:
+                rest.append((write, future))
+        self._waiting = rest
+        return self._still_current(chosen)
+
+    def _still_current(self, chosen: list[Write]) -> list[Write]:
+        """Refuse at once what this process itself has overtaken; what other processes wrote is found by the database."""
+        current = []
+        for write in chosen:
+            if any(self._heads.get(stream, 0) > version for stream, version in write.heads.items()):
+                self._answer(write, StreamMoved())
+            else:
+                current.append(write)
+        return current
+
+    async def _settle(self, batch: Sequence[Write], tries: int = _TRIES) -> None:
+        """Bring every write of the batch to its answer."""
+        if not batch:
+            return
+        try:
+            outcome = await self._commit(batch)
+        except _Lost as lost:
+            await self._after_loss(batch, lost, tries)
+        except asyncpg.PostgresError as error:
+            await self._after_refusal(batch, error, tries)
+        except Exception as error:  # noqa: BLE001  # a view's or an encoding's own mistake: rolled back, and it must cost only its own command
+            await self._after_refusal(batch, error, tries)
+        else:
+            self._done(outcome)
+
+    def _done(self, outcome: Outcome) -> None:
+        for write in outcome.taking_part:
+            for row in write.rows:
+                self._heads[row.stream_id] = row.version
+                self._heads.move_to_end(row.stream_id)
+            self._answer(write, None)
+        while len(self._heads) > _HEADS:
+            self._heads.popitem(last=False)
+        for write in outcome.duplicates:
+            self._answer(write, DuplicateCommand())
+        for write in outcome.busy:  # another process commits this key right now: try again behind the others
+            self._waiting.append((write, self._answers.pop(id(write))))
+        if any(write.rows or write.mails for write in outcome.taking_part):
+            self._wake.publish()
+
+    async def _after_refusal(self, batch: Sequence[Write], error: Exception, tries: int) -> None:
+        """The transaction certainly rolled back and the connection stands."""
+        if len(batch) > 1:
+            return await self._halve(batch)
+        if isinstance(error, asyncpg.PostgresError) and error.sqlstate in _TRANSIENT and tries > 1:
+            return await self._settle(batch, tries - 1)
+        self._answer(batch[0], self._translated(error))
+        return None
+
+    async def _after_loss(self, batch: Sequence[Write], lost: _Lost, tries: int) -> None:
+        if lost.committing:
+            status = await self._status(lost.xid)
+            if status == "committed":
+                return self._done(Outcome(list(batch)))
+            if status != "aborted":
+                return self._answer_all(batch, OutcomeUnknown())
+        if not await self._connected():
+            return self._answer_all(batch, Unavailable(retry_after=1))
+        if len(batch) > 1:
+            return await self._halve(batch)
+        if tries > 1 and not lost.committing:
+            return await self._settle(batch, tries - 1)
+        return self._answer(batch[0], Unavailable(retry_after=1))
+
+    async def _halve(self, batch: Sequence[Write]) -> None:
+        middle = len(batch) // 2
+        await self._settle(batch[:middle])
+        await self._settle(batch[middle:])
+
+    async def _commit(self, batch: Sequence[Write]) -> Outcome:
+        """One transaction. Raises _Lost when the connection went, else what rolled it back."""
+        xid, committing = None, False
+        try:
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                db = self._db = self._db if self._db and not self._db.is_closed() else await self._connect()
+                await db.execute("BEGIN")
+                xid, active = await self._transaction.begin(db)
+                outcome = await self._transaction.fill(db, batch, active)
+                committing = True
+                await db.execute("COMMIT")
+                failpoint("append.after_commit")
+                return outcome
+        except BaseException as error:
+            if await self._rolled_back(error, committing=committing):
+                raise
+            raise _Lost(xid, committing=committing) from error
+
+    async def _rolled_back(self, error: BaseException, *, committing: bool) -> bool:
+        """Whether the connection still stands and is outside any transaction.
+
+        asyncpg raises many classes after a kill, `InternalClientError` among them, so what counts is not the class but whether the
+        connection still answers. An error that the server itself sent in answer to COMMIT is a rollback.
+        """
+        db = self._db
+        server_said = isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] not in {"", "08", "57"}
+        if db and not db.is_closed() and (server_said or not committing) and not isinstance(error, TimeoutError):
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(STATEMENT_SECONDS):
+                    await db.execute("ROLLBACK")
+                    return True
+        if db:
+            db.terminate()
+        self._db = None
+        return False
+
+    async def _connected(self) -> bool:
+        try:
+            async with asyncio.timeout(STATEMENT_SECONDS):
+                self._db = await self._connect()
+        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            return False
+        return True
+
+    async def _status(self, xid: str | None) -> str | None:
+        """What became of a transaction whose COMMIT was not answered; None when nobody could be asked in time."""
+        with contextlib.suppress(Exception):
+            async with asyncio.timeout(_ASK_SECONDS):
+                while True:
+                    status = await self._ask(xid)
+                    if status != "in progress":
+                        return status
+                    await asyncio.sleep(0.05)
+        return None
+
+    async def _ask(self, xid: str | None) -> str | None:
+        while True:
+            try:
+                db = await self._connect()
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+                await asyncio.sleep(0.2)  # it is starting again
+                continue
+            try:
+                status: str | None = await db.fetchval("SELECT pg_xact_status($1::text::xid8)", xid)
+                return status
+            finally:
+                db.terminate()
+
+    def _translated(self, error: Exception) -> Exception:
+        if isinstance(error, asyncpg.UniqueViolationError):
+            refusal = self._refusals.get(re.sub(r"_v\d+", "", error.constraint_name or "", count=1))
+            if refusal:
+                return refusal()
+        if isinstance(error, Refusal):
+            return error
+        if isinstance(error, asyncpg.PostgresError) and (error.sqlstate or "")[:2] not in {"22", "23"}:
+            unavailable = Unavailable(retry_after=1)
+            unavailable.__cause__ = error
+            return unavailable
+        return error
+
+    def _answer_all(self, batch: Sequence[Write], error: Exception) -> None:
+        for write in batch:
+            self._answer(write, error)
+
+    def _answer(self, write: Write, error: Exception | None) -> None:
+        future = self._answers.pop(id(write))
+        key = write.idempotency
+        if key and self._keyed.get((key.scope, key.key)) is future:
+            del self._keyed[key.scope, key.key]
+        if future.done():  # its caller was cancelled
+            return
+        if error:
+            future.set_exception(error)
+        else:
+            future.set_result(None)
