@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from latchkey import consumer
+from latchkey.consumer import install
 
 from shared.store.contract import View
 
@@ -60,7 +60,7 @@ async def migrate(owner_url: str, folder: Path, views: Sequence[View]) -> list[s
         await db.execute(_HISTORY)
         done = [line for each in (STORE_FOLDER, folder) for line in await _apply_folder(db, each, roles)]
         async with db.transaction():
-            await consumer.install(db, app_role=roles.app)
+            await install(db, app_role=roles.app)
         return done + [line for view in views for line in await _make_view(db, view)]
     finally:
         await db.close()  # which releases the lock
