@@ -1,5 +1,6 @@
 """Load, decide, append: the one way from a command to the log."""
 
+import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -34,7 +35,7 @@ class Decided(Generic[S]):
 
 
 class Aggregates(Generic[S, E]):
-    """All streams of one kind. Keeps the latest states in a bounded cache that is topped up from the log before each decision."""
+    """All streams of one kind. Keeps the latest states in a bounded cache, topped up from the log whenever that could matter."""
 
     def __init__(self, kind: AggregateType[S, E], store: Store, *, cached: int = 10_000) -> None:
         self.kind, self.store = kind, store
@@ -63,7 +64,7 @@ class Aggregates(Generic[S, E]):
 
     async def load_all(self, stream_ids: Collection[str]) -> dict[str, Loaded[S]]:
         """Several streams in one read."""
-        known = {stream_id: self._cache.get(stream_id) or self._blank(stream_id) for stream_id in stream_ids}
+        known = {stream_id: self.cached(stream_id) or self._blank(stream_id) for stream_id in stream_ids}
         rows = await self.store.since({stream_id: loaded.version for stream_id, loaded in known.items()})
         ciphers = await self._ciphers_for(rows)
         for found in rows:
@@ -81,9 +82,15 @@ class Aggregates(Generic[S, E]):
             loaded = self._evolved(loaded, found, ciphers)
         return loaded
 
+    def cached(self, stream_id: str) -> Loaded[S] | None:
+        """The stream as this process last saw it; others may have written since."""
+        return self._cache.get(stream_id)
+
     def remember(self, loaded: Loaded[S]) -> None:
-        """Keep a state for the next decision; the one unused for longest makes room."""
-        self._cache[loaded.stream_id] = loaded
+        """Keep a state for the next decision, unless a later one is kept; the one unused for longest makes room."""
+        kept = self._cache.get(loaded.stream_id)
+        if kept is None or kept.version <= loaded.version:
+            self._cache[loaded.stream_id] = loaded
         self._cache.move_to_end(loaded.stream_id)
         if len(self._cache) > self._cached:
             self._cache.popitem(last=False)
@@ -164,10 +171,30 @@ async def decide_together(
 
 
 async def _try(parts: Sequence[Part[Any, Any]], context: Context, extras: _Extras) -> list[Decided[Any]]:
+    """One attempt, first on what is cached: an append proves that it was current, since it names the versions that it was decided on.
+
+    Where nothing would be appended there is no such proof, so a refusal or "already so" is decided again on what the log says.
+    """
+    cached = [before for part in parts if (before := part.of.cached(part.stream_id))]
+    if len(cached) == len(parts):
+        decided: list[Sequence[Any]] = []
+        with contextlib.suppress(Refusal):
+            decided = _decide(parts, cached, context)
+        if decided and all(decided):
+            return await _commit(parts, cached, decided, context, extras)
     loaded = await _load(parts)
+    return await _commit(parts, loaded, _decide(parts, loaded, context), context, extras)
+
+
+def _decide(parts: Sequence[Part[Any, Any]], loaded: Sequence[Loaded[Any]], context: Context) -> list[Sequence[Any]]:
     if context.expected is not None and loaded[0].version != context.expected:
         raise PreconditionFailed
-    decided = [part.decision(before.state) for part, before in zip(parts, loaded, strict=True)]
+    return [part.decision(before.state) for part, before in zip(parts, loaded, strict=True)]
+
+
+async def _commit(
+    parts: Sequence[Part[Any, Any]], loaded: Sequence[Loaded[Any]], decided: Sequence[Sequence[Any]], context: Context, extras: _Extras
+) -> list[Decided[Any]]:
     ciphers, mints = await _keys(parts, decided)
     drafts: list[Draft[Any]] = [
         freeze(part.of.kind, before, events, context, ciphers) for part, before, events in zip(parts, loaded, decided, strict=True)

@@ -28,7 +28,8 @@ CREATE TABLE es.events (
     CONSTRAINT events_public_whole CHECK ((public IS NULL) = (public_type IS NULL) AND (public IS NULL) = (public_version IS NULL))
 );
 GRANT SELECT, INSERT ON es.events TO {app};
-GRANT USAGE, SELECT ON SEQUENCE es.events_position TO {app}, {read};
+GRANT USAGE, SELECT ON SEQUENCE es.events_position TO {app};
+GRANT SELECT ON SEQUENCE es.events_position TO {read};
 
 CREATE FUNCTION es.refuse_change() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN

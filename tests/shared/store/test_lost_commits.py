@@ -1,0 +1,95 @@
+"""A connection that goes in the middle of an append: done, certainly not done, or unknown, and never a second try."""
+
+import asyncio
+import contextlib
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import pytest
+from shared.errors import OutcomeUnknown, Unavailable
+from shared.store import writer as writer_module
+from shared.store.aggregates import Aggregates
+from stack.databases import Database
+
+from tests.faults.proxy import Proxy, proxy_to
+from tests.shared.contract.conftest import MASTER
+from tests.shared.toy import JAR, REFUSALS, Filling, Jar, JarEvent, Jars, Labelling, context
+from shared.store.postgres import StoreSettings, open_store
+from shared.wake import LocalWake
+
+pytestmark = pytest.mark.stack
+
+
+@asynccontextmanager
+async def behind(proxy: Proxy, database: Database) -> AsyncIterator[Aggregates[Jar, JarEvent]]:
+    settings = StoreSettings(proxy.url(database.app), MASTER)
+    async with open_store(settings, [Jars()], REFUSALS, LocalWake()) as (store, _):
+        yield Aggregates(JAR, store)
+
+
+class Once:
+    """Gives one verdict to the first chunk that holds `word`, and lets everything else pass."""
+
+    def __init__(self, word: bytes, verdict: str, proxy: Proxy | None = None) -> None:
+        self.word, self.verdict, self.proxy = word, verdict, proxy
+
+    def __call__(self, chunk: bytes) -> str:
+        if self.word not in chunk or not self.verdict:
+            return "pass"
+        verdict, self.verdict = self.verdict, ""
+        if self.proxy:
+            self.proxy.refusing = True
+        return verdict
+
+
+async def count(database: Database) -> int:
+    async with open_store(StoreSettings(database.app, MASTER), [Jars()], REFUSALS, LocalWake()) as (store, _):
+        jars: Aggregates[Jar, JarEvent] = Aggregates(JAR, store)
+        return (await jars.load("jar_1")).state.count
+
+
+async def test_a_commit_whose_answer_was_lost_is_found_to_be_done(database: Database) -> None:
+    async with proxy_to(database.app) as proxy, behind(proxy, database) as jars:
+        proxy.verdict = Once(b"COMMIT", "cut after")
+        await jars.decide("jar_1", Filling(1), context())
+    assert await count(database) == 1
+
+
+async def test_a_commit_that_never_arrived_is_found_to_be_not_done(database: Database) -> None:
+    async with proxy_to(database.app) as proxy, behind(proxy, database) as jars:
+        proxy.verdict = Once(b"COMMIT", "cut before")
+        with pytest.raises(Unavailable) as refused:
+            await jars.decide("jar_1", Filling(1), context())
+    assert not isinstance(refused.value, OutcomeUnknown)
+    assert await count(database) == 0
+
+
+@pytest.mark.parametrize("verdict", ["cut before", "cut after"])
+async def test_when_nobody_can_be_asked_the_outcome_is_unknown(database: Database, verdict: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(writer_module, "_ASK_SECONDS", 0.5)
+    async with proxy_to(database.app) as proxy, behind(proxy, database) as jars:
+        proxy.verdict = Once(b"COMMIT", verdict, proxy)
+        with pytest.raises(OutcomeUnknown):
+            await jars.decide("jar_1", Filling(1), context())
+    assert await count(database) == (1 if verdict == "cut after" else 0)
+
+
+async def test_a_connection_lost_before_commit_costs_nobody_anything(database: Database) -> None:
+    async with proxy_to(database.app) as proxy, behind(proxy, database) as jars:
+        proxy.verdict = Once(b"INSERT INTO es.events", "cut before")
+        await asyncio.gather(*(jars.decide(f"jar_{n}", Filling(1), context()) for n in range(5)))
+    assert await count(database) == 1
+
+
+async def test_with_the_database_away_a_command_is_refused_and_works_again_afterwards(database: Database) -> None:
+    async with proxy_to(database.app) as proxy, behind(proxy, database) as jars:
+        await jars.decide("jar_1", Filling(1), context())
+        proxy.refusing = True
+        proxy.cut()
+        with pytest.raises((Unavailable, OSError)):
+            await jars.decide("jar_1", Filling(1), context())
+        proxy.refusing = False
+        with contextlib.suppress(OSError):
+            await jars.decide("jar_1", Labelling("plums"), context())
+        await jars.decide("jar_1", Filling(1), context())
+    assert await count(database) == 2
