@@ -20,11 +20,11 @@ MAX_BYTES: Final = 1024 * 1024
 _TYPE: Final = re.compile(r"([a-z][a-z0-9_]*\.[A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)")
 
 
-class BadEnvelope(ValueError):  # noqa: N818 - named for what went wrong, as all our errors are
+class BadEnvelope(ValueError):
     """The bytes are no envelope of ours: no JSON, a required attribute missing or of another type, data that its own schema refuses."""
 
 
-class UnknownMajorVersion(ValueError):  # noqa: N818 - named for what went wrong, as all our errors are
+class UnknownMajorVersion(ValueError):
     """The event's name is known but this version of it is not, so its meaning must not be guessed; a newer client knows it."""
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from pydantic_core import from_json
 
 
-class BadState(ValueError):  # noqa: N818 - named for what went wrong, as all our errors are
+class BadState(ValueError):
     """The bytes are no state record of ours."""
 
 

@@ -1,0 +1,32 @@
+"""The consumer: each public event takes effect exactly once in the database of whoever consumes it."""
+
+from latchkey.consumer.backlog import Source
+from latchkey.consumer.faults import NotYet
+from latchkey.consumer.handling import Handler, Reaction, Reactor
+from latchkey.consumer.ledger import install
+from latchkey.consumer.loop import Consumer
+from latchkey.consumer.parking import NotParkedError, ParkedRecord, parked_discard, parked_list, parked_retry
+from latchkey.consumer.plan import Place, Reason
+from latchkey.consumer.policy import Policy, Start, Status
+from latchkey.consumer.waiting import wait_for
+
+__all__ = [
+    "Consumer",
+    "Handler",
+    "NotParkedError",
+    "NotYet",
+    "ParkedRecord",
+    "Place",
+    "Policy",
+    "Reaction",
+    "Reactor",
+    "Reason",
+    "Source",
+    "Start",
+    "Status",
+    "install",
+    "parked_discard",
+    "parked_list",
+    "parked_retry",
+    "wait_for",
+]

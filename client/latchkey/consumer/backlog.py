@@ -1,0 +1,95 @@
+"""Records that were put aside and may come back: those an operator wants tried again, and gaps that the publisher's feed can fill."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import asyncpg
+
+from latchkey.consumer.engine import Engine, Work
+from latchkey.consumer.ledger import Held, Ledger, borrowed
+from latchkey.consumer.plan import Arrival, Place
+from latchkey.consumer.reading import arrival as read
+from latchkey.partitioning import partition_of
+
+PAGE = 500
+ASK_AGAIN_SECONDS = 2.0
+"""A missing event is usually on its way on the topic; the feed is not asked for it more often than this."""
+
+
+class Source(Protocol):
+    """The publisher's own log, as `latchkey.feed.Feed` reads it: what to ask when the topic does not hold an event any more."""
+
+    async def page(self, *, after: int, stream: str | None = None, limit: int = PAGE) -> tuple[Sequence[bytes], int]:
+        """Up to `limit` public events behind position `after`, as they were published, and the position to go on from."""
+
+
+class Backlog:
+    """Brings back what was put aside, for the partitions that this consumer holds, through the same rule as everything else."""
+
+    def __init__(self, pool: asyncpg.Pool, ledger: Ledger, engine: Engine, source: Source | None, seconds: float) -> None:
+        self._pool, self._ledger, self._engine, self._source, self._seconds = pool, ledger, engine, source, seconds
+        self._ask_again: dict[tuple[str, int], float] = {}
+
+    async def count(self) -> int:
+        """How many records are put aside."""
+        async with borrowed(self._pool, self._seconds) as db:
+            return await self._ledger.parked_count(db)
+
+    async def tend(self, held: Held) -> None:
+        """Try wanted records of this partition again, and ask the feed for what is missing before the others."""
+        async with borrowed(self._pool, self._seconds) as db:
+            rows = await self._ledger.backlog(db, held)
+        places = frozenset(row.place for row in rows if row.stream_id is None and row.wanted)
+        streams = sorted({row.stream_id for row in rows if row.stream_id is not None and row.wanted})
+        if places or streams:
+            async with borrowed(self._pool, self._seconds) as db:
+                raws = await self._ledger.raws(db, held.source, places)
+            arrivals = [read(place, raws.get(place)) for place in sorted(places)]
+            await self._engine.run(Work(held, arrivals, held, wanted=streams, retried=places))
+        if self._source is not None and time.monotonic() >= self._ask_again.get((held.source, held.partition), 0.0):
+            self._ask_again[held.source, held.partition] = time.monotonic() + ASK_AGAIN_SECONDS
+            for stream in sorted({row.stream_id for row in rows if row.stream_id is not None and row.gap}):
+                await self._fill_stream(held, self._source, stream)
+
+    async def fill(self, held: Held) -> Held:
+        """Apply what the feed holds of this partition behind the last position read, to its end, and return where that is.
+
+        Without a feed what is missing stays missing: the partition is declared to have a gap before its first record.
+        """
+        if self._source is None:
+            return replace(held, declared=True)
+        while True:
+            raws, following = await self._source.page(after=held.last_position)
+            after = replace(held, last_position=max(held.last_position, following))
+            arrivals = [came for came in (_from_feed(held, raw) for raw in raws) if _belongs(came, held)]
+            if arrivals:
+                await self._engine.run(Work(held, arrivals, after))
+            if following <= held.last_position:
+                return held
+            held = after
+
+    async def _fill_stream(self, held: Held, source: Source, stream: str) -> None:
+        position = 0
+        while True:
+            raws, following = await source.page(after=position, stream=stream)
+            if raws:
+                await self._engine.run(Work(held, [_from_feed(held, raw) for raw in raws], held))
+            if following <= position:
+                return
+            position = following
+
+
+def _from_feed(held: Held, raw: bytes) -> Arrival:
+    came = read(Place(held.topic_epoch, held.partition, 0), raw)
+    position = 0 if came.envelope is None else came.envelope.globalposition or 0
+    return replace(came, place=Place(held.topic_epoch, held.partition, -position))
+
+
+def _belongs(came: Arrival, held: Held) -> bool:
+    """Whether an event is one of this partition. A feed has all events of its service; what cannot be read has no place to go to."""
+    event = came.envelope
+    if event is None or partition_of(event.subject, held.partitions) != held.partition:
+        return False
+    return event.data is None or event.data.topic == held.source

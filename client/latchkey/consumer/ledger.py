@@ -1,0 +1,213 @@
+"""The consumer's own rows in the database it writes to: checkpoints, versions seen, records put aside. SQL and nothing else."""
+
+import asyncio
+import re
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from importlib import resources
+from typing import NamedTuple, cast
+
+import asyncpg
+
+from latchkey.consumer.faults import Moved
+from latchkey.consumer.plan import Parking, Place
+from latchkey.consumer.reading import digest
+
+_IDENTIFIER = re.compile(r"[a-z_][a-z0-9_]{0,62}")
+
+
+@dataclass(slots=True)
+class Held:
+    """One partition as this consumer knows it: `next_offset` is the first record whose effect is not committed."""
+
+    source: str
+    partition: int
+    topic_epoch: int
+    next_offset: int
+    last_digest: bytes | None
+    last_position: int = 0
+    declared: bool = False
+    partitions: int = 12
+    verify: bool = False
+    """The first record to come is the one before `next_offset`, and must have `last_digest`."""
+
+
+class Waiting(NamedTuple):
+    """A record that was put aside: `wanted` by an operator, or a `gap` that the missing version would close."""
+
+    place: Place
+    stream_id: str | None
+    wanted: bool
+    gap: bool
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What is to be written with the checkpoint: the version each stream came to, what was put aside and what came back from there."""
+
+    versions: dict[str, int] = field(default_factory=dict)
+    park: list[Parking] = field(default_factory=list)
+    unpark: list[Place] = field(default_factory=list)
+    failed_again: list[tuple[Place, str]] = field(default_factory=list)
+    applied: int = 0
+
+
+def checked_schema(schema: str) -> str:
+    """The name itself when it can stand in SQL unquoted. Raises `ValueError`."""
+    if _IDENTIFIER.fullmatch(schema) is None:
+        raise ValueError(f"{schema!r} is no plain name of a schema")
+    return schema
+
+
+@asynccontextmanager
+async def borrowed(pool: asyncpg.Pool, seconds: float) -> AsyncIterator[asyncpg.Connection]:
+    """A connection of the pool, to be given back within `seconds`. Raises `TimeoutError`."""
+    async with asyncio.timeout(seconds), pool.acquire() as db:
+        # The pool's proxy has every method of a connection; only its type does not say so.
+        yield cast("asyncpg.Connection", db)
+
+
+async def install(db: asyncpg.Connection, schema: str = "latchkey") -> None:
+    """Create the consumer's tables where they are missing; running it again changes nothing. Needs the right to create."""
+    text = resources.files("latchkey.consumer").joinpath("tables.sql").read_text(encoding="utf-8")
+    async with db.transaction():
+        # Two installations at once would otherwise both find the schema missing.
+        await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", f"latchkey.install.{schema}")
+        await db.execute(text.replace("{schema}", checked_schema(schema)))
+
+
+class Ledger:
+    """The rows of one projection version. Every method runs in the transaction that is open on `db`."""
+
+    def __init__(self, name: str, version: int, schema: str) -> None:
+        self.name, self.version, self.schema = name, version, checked_schema(schema)
+
+    async def held(self, db: asyncpg.Connection, source: str, partition: int) -> Held | None:
+        """The partition's latest checkpoint."""
+        row = await db.fetchrow(
+            f"SELECT topic_epoch, next_offset, last_digest, last_position, declared FROM {self.schema}.checkpoints "
+            "WHERE projection = $1 AND version = $2 AND source = $3 AND partition = $4 ORDER BY topic_epoch DESC LIMIT 1",
+            *(self.name, self.version, source, partition),
+        )
+        return None if row is None else Held(source, partition, *row)
+
+    async def place(self, db: asyncpg.Connection, held: Held) -> None:
+        """Write where a partition begins: a first checkpoint, a new epoch, or the far side of a retention gap."""
+        await db.execute(
+            f"INSERT INTO {self.schema}.checkpoints AS c (projection, version, source, topic_epoch, partition, next_offset, last_digest, "
+            "last_position, declared) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9) "
+            "ON CONFLICT (projection, version, source, topic_epoch, partition) DO UPDATE SET next_offset = excluded.next_offset, "
+            "last_digest = excluded.last_digest, declared = c.declared OR excluded.declared, updated_at = now() "
+            "WHERE c.next_offset < excluded.next_offset",
+            *(self.name, self.version, held.source, held.topic_epoch, held.partition),
+            *(held.next_offset, held.last_digest, held.last_position, held.declared),
+        )
+
+    async def enter(self, db: asyncpg.Connection, held: Held) -> None:
+        """Lock the partition's checkpoint until the end of the transaction. Raises `Moved` when it is not where `held` says."""
+        offset = await db.fetchval(
+            f"SELECT next_offset FROM {self.schema}.checkpoints "
+            "WHERE projection = $1 AND version = $2 AND source = $3 AND topic_epoch = $4 AND partition = $5 FOR UPDATE",
+            *(self.name, self.version, held.source, held.topic_epoch, held.partition),
+        )
+        if offset != held.next_offset:
+            raise Moved(f"{held.source}-{held.partition} is at {offset}, not at {held.next_offset}")
+
+    async def streams(self, db: asyncpg.Connection, ids: Sequence[str]) -> tuple[dict[str, int], dict[str, dict[int, Place]]]:
+        """The version seen of each stream, and where its records lie that were put aside."""
+        rows = await db.fetch(
+            f"SELECT stream_id, last_version, NULL::int, NULL::int, NULL::bigint FROM {self.schema}.seen "
+            "WHERE projection = $1 AND version = $2 AND stream_id = ANY($3::text[]) UNION ALL "
+            f'SELECT stream_id, stream_version, topic_epoch, partition, "offset" FROM {self.schema}.parked '
+            "WHERE projection = $1 AND version = $2 AND stream_id = ANY($3::text[])",
+            *(self.name, self.version, ids),
+        )
+        seen: dict[str, int] = {}
+        parked: dict[str, dict[int, Place]] = {}
+        for stream, version, epoch, partition, offset in rows:
+            if epoch is None:
+                seen[stream] = version
+            else:
+                parked.setdefault(stream, {})[version] = Place(epoch, partition, offset)
+        return seen, parked
+
+    async def raws(self, db: asyncpg.Connection, source: str, places: Iterable[Place]) -> Mapping[Place, bytes]:
+        """The whole records that were put aside at these places."""
+        epochs, partitions, offsets = _columns(places)
+        rows = await db.fetch(
+            f'SELECT topic_epoch, partition, "offset", raw FROM {self.schema}.parked '
+            'JOIN unnest($4::int[], $5::int[], $6::bigint[]) AS w (topic_epoch, partition, "offset") '
+            'USING (topic_epoch, partition, "offset") WHERE projection = $1 AND version = $2 AND source = $3 AND raw IS NOT NULL',
+            *(self.name, self.version, source, epochs, partitions, offsets),
+        )
+        return {Place(*row[:3]): row[3] for row in rows}
+
+    async def write(self, db: asyncpg.Connection, held: Held, outcome: Outcome) -> None:
+        """Write an outcome; `held` says where the partition is after it."""
+        key = (self.name, self.version, held.source)
+        if outcome.versions:
+            streams = sorted(outcome.versions)
+            await db.execute(
+                f"INSERT INTO {self.schema}.seen AS s (projection, version, stream_id, last_version) "
+                "SELECT $1, $2, u.stream_id, u.last_version FROM unnest($3::text[], $4::bigint[]) AS u (stream_id, last_version) "
+                "ON CONFLICT (projection, version, stream_id) DO UPDATE SET last_version = greatest(s.last_version, excluded.last_version)",
+                *(self.name, self.version, streams, [outcome.versions[stream] for stream in streams]),
+            )
+        if outcome.unpark:
+            await db.execute(
+                f"DELETE FROM {self.schema}.parked AS p USING unnest($4::int[], $5::int[], $6::bigint[]) AS u (epoch, part, place) "
+                'WHERE (projection, version, source, topic_epoch, partition, "offset") = ($1, $2, $3, u.epoch, u.part, u.place)',
+                *key,
+                *_columns(outcome.unpark),
+            )
+        if outcome.park:
+            await self._park(db, held.source, outcome.park)
+        for place, error in outcome.failed_again:
+            await db.execute(
+                f"UPDATE {self.schema}.parked SET attempts = attempts + 1, wanted = false, reason = 'failed', error = $7 "
+                'WHERE (projection, version, source, topic_epoch, partition, "offset") = ($1, $2, $3, $4, $5, $6)',
+                *(*key, *place, error),
+            )
+        await db.execute(
+            f"UPDATE {self.schema}.checkpoints SET next_offset = $6, last_digest = $7, last_position = $8, updated_at = now() "
+            "WHERE projection = $1 AND version = $2 AND source = $3 AND topic_epoch = $4 AND partition = $5",
+            *(*key, held.topic_epoch, held.partition, held.next_offset, held.last_digest, held.last_position),
+        )
+
+    async def backlog(self, db: asyncpg.Connection, held: Held) -> list[Waiting]:
+        """The records of this partition that may come back now, at most 1,000."""
+        rows = await db.fetch(
+            f'SELECT topic_epoch, partition, "offset", stream_id, wanted, reason FROM {self.schema}.parked '
+            "WHERE projection = $1 AND version = $2 AND source = $3 AND partition = $4 AND (wanted OR reason = 'gap') "
+            'ORDER BY topic_epoch, "offset" LIMIT 1000',
+            *(self.name, self.version, held.source, held.partition),
+        )
+        return [Waiting(Place(*row[:3]), row[3], row[4], row[3] is not None and row[5] == "gap") for row in rows]
+
+    async def parked_count(self, db: asyncpg.Connection) -> int:
+        """How many records are put aside."""
+        count = await db.fetchval(
+            f"SELECT count(*) FROM {self.schema}.parked WHERE projection = $1 AND version = $2", self.name, self.version
+        )
+        return int(count)
+
+    async def _park(self, db: asyncpg.Connection, source: str, parkings: Sequence[Parking]) -> None:
+        rows = []
+        for arrival, reason, error in parkings:
+            stream = (None, None) if arrival.envelope is None else (arrival.envelope.subject, arrival.envelope.streamversion)
+            raw = None if reason == "too_large" else arrival.raw
+            rows.append((self.name, self.version, source, *arrival.place, *stream, raw, digest(arrival.raw), reason, error[:2000]))
+        await db.executemany(
+            f'INSERT INTO {self.schema}.parked AS p (projection, version, source, topic_epoch, partition, "offset", stream_id, '
+            "stream_version, raw, digest, reason, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
+            'ON CONFLICT (projection, version, source, topic_epoch, partition, "offset") DO UPDATE SET attempts = p.attempts + 1, '
+            "wanted = false, reason = excluded.reason, error = excluded.error, stream_id = excluded.stream_id, "
+            "stream_version = excluded.stream_version",
+            rows,
+        )
+
+
+def _columns(places: Iterable[Place]) -> tuple[list[int], list[int], list[int]]:
+    rows = list(places)
+    return [place.topic_epoch for place in rows], [place.partition for place in rows], [place.offset for place in rows]

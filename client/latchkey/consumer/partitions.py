@@ -1,0 +1,111 @@
+"""The partitions a consumer holds: taking them up, checking that the topic is still the same, applying what comes."""
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Protocol
+
+import asyncpg
+from aiokafka import AIOKafkaConsumer, TopicPartition
+
+from latchkey.consumer.backlog import Backlog
+from latchkey.consumer.beginning import Beginning, begin, remade
+from latchkey.consumer.engine import Engine, Work
+from latchkey.consumer.faults import Moved
+from latchkey.consumer.ledger import Held, Ledger, borrowed
+from latchkey.consumer.plan import Place
+from latchkey.consumer.policy import Policy, Status
+from latchkey.consumer.reading import arrival, digest
+
+
+class Record(Protocol):
+    """What is used of a record that Kafka gave."""
+
+    offset: int
+    value: bytes | None
+
+
+class Partitions:
+    """What one Kafka client was assigned, each with its place in Postgres, which alone says where to go on."""
+
+    def __init__(self, pool: asyncpg.Pool, ledger: Ledger, engine: Engine, backlog: Backlog, policy: Policy, status: Status) -> None:
+        self._pool, self._ledger, self._engine, self._backlog = pool, ledger, engine, backlog
+        self._policy, self._status = policy, status
+        self._held: dict[TopicPartition, Held] = {}
+
+    def forget(self, *partitions: TopicPartition) -> None:
+        """Look these partitions up again before anything of them is applied; all of them when none is named."""
+        for partition in partitions or tuple(self._held):
+            self._held.pop(partition, None)
+
+    def held(self) -> dict[TopicPartition, Held]:
+        """The partitions that were taken up."""
+        return dict(self._held)
+
+    async def take_up(self, kafka: AIOKafkaConsumer, assigned: set[TopicPartition]) -> None:
+        """Find out for each of these partitions that is not held yet where it goes on, write that down, and seek there."""
+        missing = sorted(assigned - set(self._held))
+        if not missing:
+            return
+        async with asyncio.timeout(self._policy.kafka_seconds):
+            firsts, ends = await kafka.beginning_offsets(missing), await kafka.end_offsets(missing)
+        for partition in missing:
+            count = len(kafka.partitions_for_topic(partition.topic) or ())
+            new = Held(partition.topic, partition.partition, 0, 0, None, partitions=count)
+            async with borrowed(self._pool, self._policy.transaction_seconds) as db:
+                stored = await self._ledger.held(db, partition.topic, partition.partition)
+            if stored is not None:
+                stored = replace(stored, partitions=count)
+            found = begin(new, stored, first=firsts[partition], end=ends[partition], start=self._policy.start)
+            held = await self._arrive(stored or new, found)
+            if partition not in kafka.assignment():
+                # It was taken away while the feed or the database was asked.
+                continue
+            self._held[partition] = held
+            kafka.seek(partition, held.next_offset - held.verify)
+
+    async def apply(self, partition: TopicPartition, records: Sequence[Record]) -> None:
+        """Apply the records of one partition, whole or not at all. Raises transient errors, and `Moved` when they are not the next ones."""
+        held = self._held.get(partition)
+        if held is None:
+            raise Moved(f"{partition} was not taken up")
+        if held.verify and records[0].offset == held.next_offset - 1:
+            if digest(records[0].value) != held.last_digest:
+                await self._arrive(held, remade(held, 0))
+                raise Moved(f"{partition} was made anew")
+            records = records[1:]
+        held.verify = False
+        if not records:
+            return
+        if records[0].offset != held.next_offset:
+            raise Moved(f"{partition} gave {records[0].offset} where {held.next_offset} was due")
+        arrivals = [arrival(Place(held.topic_epoch, held.partition, record.offset), record.value) for record in records]
+        positions = (came.envelope.globalposition or 0 for came in arrivals if came.envelope is not None)
+        after = replace(
+            held,
+            next_offset=records[-1].offset + 1,
+            last_digest=digest(records[-1].value),
+            last_position=max(held.last_position, *positions),
+        )
+        await self._engine.run(Work(held, arrivals, after))
+        if self._held.get(partition) is held:
+            self._held[partition] = after
+
+    async def tend(self) -> None:
+        """Try again what was put aside of these partitions and may come back."""
+        for held in self.held().values():
+            await self._backlog.tend(held)
+        self._status.parked = await self._backlog.count()
+
+    async def _arrive(self, stored: Held, found: Beginning) -> Held:
+        self._status.remade_topics += found.remade
+        held = found.held
+        if found.gap:
+            self._status.retention_gaps += 1
+            async with borrowed(self._pool, self._policy.transaction_seconds) as db:
+                await self._ledger.place(db, stored)
+            filled = await self._backlog.fill(stored)
+            held = replace(held, last_position=filled.last_position, declared=filled.declared)
+        async with borrowed(self._pool, self._policy.transaction_seconds) as db:
+            await self._ledger.place(db, held)
+        return held
