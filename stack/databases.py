@@ -1,0 +1,55 @@
+"""A service's database and its three roles: owner, app and read-only, named after the database."""
+
+import re
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+
+import asyncpg
+
+_NAME = re.compile(r"[a-z][a-z0-9_]{0,50}")
+_PASSWORD = re.compile(r"[A-Za-z0-9_-]{16,}")
+
+
+@dataclass(frozen=True)
+class Database:
+    """Where to sign in to one database, by role. The role names are the database's with `_owner`, `_app` and `_read` at the end."""
+
+    name: str
+    owner: str
+    app: str
+    read: str
+
+
+async def make_database(superuser: str, name: str, password: str) -> Database:
+    """Make the database and its roles where they are missing, and set the password of the three. Made twice is made once.
+
+    The app role may not idle inside a transaction for more than 10 s, so that a stuck process cannot hold its locks.
+    """
+    if not _NAME.fullmatch(name) or not _PASSWORD.fullmatch(password):
+        raise ValueError(f"neither may need quoting in SQL: {name!r} and its password")
+    connection = await asyncpg.connect(superuser)
+    try:
+        known = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)", name)}
+        for role in (f"{name}_owner", f"{name}_app", f"{name}_read"):
+            await connection.execute(f"{'ALTER' if role in known else 'CREATE'} ROLE {role} LOGIN PASSWORD '{password}'")
+        await connection.execute(f"ALTER ROLE {name}_app SET idle_in_transaction_session_timeout = '10s'")
+        if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
+            await connection.execute(f"CREATE DATABASE {name} OWNER {name}_owner")
+        await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
+        await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {name}_app, {name}_read")
+    finally:
+        await connection.close()
+    where = urlsplit(superuser).netloc.rpartition("@")[2]
+    owner, app, read = (f"postgres://{name}_{role}:{password}@{where}/{name}" for role in ("owner", "app", "read"))
+    return Database(name, owner, app, read)
+
+
+async def drop_database(superuser: str, name: str) -> None:
+    """Drop what `make_database` made; whoever is connected to it is thrown out."""
+    connection = await asyncpg.connect(superuser)
+    try:
+        await connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        for role in (f"{name}_owner", f"{name}_app", f"{name}_read"):
+            await connection.execute(f"DROP ROLE IF EXISTS {role}")
+    finally:
+        await connection.close()

@@ -1,0 +1,47 @@
+"""Where everything of a stack is found, for programs and people."""
+
+from dataclasses import asdict, dataclass
+
+from stack.layout import Layout, read_json, write_json
+from stack.parts import Parts
+from stack.ports import HOST
+from stack.trouble import Trouble
+
+
+@dataclass(frozen=True)
+class PartEndpoints:
+    """The addresses of the four parts, passwords included."""
+
+    postgres_superuser: str
+    redis: str
+    kafka: str
+    mail: str
+    smtp_host: str
+    smtp_port: int
+
+
+def part_endpoints(parts: Parts) -> PartEndpoints:
+    """Return the addresses of these parts."""
+    return PartEndpoints(
+        postgres_superuser=parts.postgres.dsn,
+        redis=parts.valkey.url,
+        kafka=parts.kafka.bootstrap,
+        mail=str(parts.mail.layout.mail),
+        smtp_host=HOST,
+        smtp_port=parts.mail.port,
+    )
+
+
+def write_part_endpoints(parts: Parts) -> PartEndpoints:
+    """Write `parts.json` beside the data, for programs that find a running stack by its folder."""
+    found = part_endpoints(parts)
+    write_json(parts.mail.layout.directory / "parts.json", asdict(found))
+    return found
+
+
+def read_part_endpoints(layout: Layout) -> PartEndpoints:
+    """Return what was written there last. Raises Trouble when no parts were ever started in this folder."""
+    found = read_json(layout.directory / "parts.json")
+    if found is None:
+        raise Trouble(f"No parts have been started in {layout.directory}: `python -m stack parts --dir {layout.directory}` does it.")
+    return PartEndpoints(**found)

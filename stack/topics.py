@@ -1,0 +1,23 @@
+"""The topics of the public contract, made with their partitions and settings on a broker that makes none by itself."""
+
+from collections.abc import Iterable
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+from aiokafka.errors import TopicAlreadyExistsError, for_code
+from latchkey.topics import Topic
+
+from stack.trouble import Trouble
+
+
+async def make_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+    """Make those that are missing, one copy each; return when the broker has them all. Raises Trouble when it refuses one."""
+    wanted = [NewTopic(topic.name, topic.partitions, 1, topic_configs=dict(topic.config)) for topic in topics]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        answer = await admin.create_topics(wanted)
+    finally:
+        await admin.close()
+    for name, code, *text in answer.topic_errors:
+        if code not in {0, TopicAlreadyExistsError.errno}:
+            raise Trouble(f"Kafka refused to make the topic {name}: {for_code(code).__name__} {' '.join(filter(None, text))}")
