@@ -20,6 +20,11 @@ _HISTORY = """
 CREATE TABLE IF NOT EXISTS public.schema_migrations (
     folder text, name text, sha256 text NOT NULL, applied_at timestamptz NOT NULL DEFAULT now(), PRIMARY KEY (folder, name))
 """
+_CONSUMER_GRANTS = """
+GRANT USAGE ON SCHEMA latchkey TO {app}, {read};
+GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA latchkey TO {app};
+GRANT SELECT ON ALL TABLES IN SCHEMA latchkey TO {read};
+"""
 STORE_FOLDER: Final = Path(__file__).parent / "sql"
 
 
@@ -60,7 +65,8 @@ async def migrate(owner_url: str, folder: Path, views: Sequence[View]) -> list[s
         await db.execute(_HISTORY)
         done = [line for each in (STORE_FOLDER, folder) for line in await _apply_folder(db, each, roles)]
         async with db.transaction():
-            await install(db, app_role=roles.app)
+            await install(db)
+            await db.execute(_CONSUMER_GRANTS.format(app=f'"{roles.app}"', read=f'"{roles.read}"'))
         return done + [line for view in views for line in await _make_view(db, view)]
     finally:
         await db.close()  # which releases the lock

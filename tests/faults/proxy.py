@@ -13,10 +13,12 @@ Verdict = Callable[[bytes], str]  # "pass", "cut before" or "cut after" for what
 
 @dataclass
 class Proxy:
-    """Forwards to one address. `verdict` judges each chunk from a client; `refusing` hangs up on new connections."""
+    """Forwards to one address. `verdict` judges each chunk from a client; `refusing` hangs up on new connections,
+    `muted` swallows what the server answers."""
 
     port: int = 0
     refusing: bool = False
+    muted: bool = False
     verdict: Verdict = lambda _chunk: "pass"
     writers: set[asyncio.StreamWriter] = field(default_factory=set)
 
@@ -31,6 +33,7 @@ class Proxy:
         for writer in self.writers:
             writer.transport.abort()
         self.writers.clear()
+        self.muted = False
 
 
 @asynccontextmanager
@@ -68,10 +71,13 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, prox
             verdict = proxy.verdict(chunk) if judged else "pass"
             if verdict == "cut before":
                 return proxy.cut()
-            writer.write(chunk)
-            await writer.drain()
+            muted = verdict == "cut after" or proxy.muted
+            proxy.muted = muted
+            if judged or not muted:
+                writer.write(chunk)
+                await writer.drain()
             if verdict == "cut after":
-                await asyncio.sleep(0.2)  # so that the server has done what it was sent
+                await asyncio.sleep(0.2)  # so that the server has done what it was sent; its answer goes nowhere
                 return proxy.cut()
         writer.close()
     return None

@@ -9,6 +9,7 @@ from typing import Any, ClassVar, assert_never
 import asyncpg
 from latchkey.events import PublicEvent
 from latchkey.events.registry import AppDisabled
+
 from shared.errors import Conflict
 from shared.events import EventRegistry
 from shared.personal import Erased, Personal, readable

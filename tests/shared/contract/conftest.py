@@ -1,10 +1,11 @@
 """The stores that the contract suite runs against: each test that takes `store` runs once in memory and once on PostgreSQL."""
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+
 from shared.store.contract import Store
 from shared.store.memory import MemoryStore
 from shared.store.migrations import migrate
@@ -12,17 +13,15 @@ from shared.store.postgres import StoreSettings, open_store
 from shared.store.records import Recorded
 from shared.wake import LocalWake
 from stack.databases import Database
-
-from tests.conftest import DatabaseFactory
 from tests.shared.toy import NO_MIGRATIONS, REFUSALS, Jars, Labelled, LabelTaken
 
 MASTER = b"m" * 32
 
 
 @pytest.fixture
-async def database(fresh_database: DatabaseFactory) -> Database:
+async def database(fresh_database: Callable[[str], Database]) -> Database:
     """A database of the toy service, migrated."""
-    made = await fresh_database("toy")
+    made = fresh_database("toy")
     await migrate(made.owner, NO_MIGRATIONS, [Jars()])
     return made
 
@@ -40,18 +39,30 @@ def _one_label_a_jar() -> MemoryStore:
     def guard(recorded: Sequence[Recorded[Any]]) -> None:
         for item in recorded:
             if isinstance(item.event, Labelled):
-                if labels.setdefault(item.event.label, item.stream_id) != item.stream_id:
+                if labels.get(item.event.label, item.stream_id) != item.stream_id:
                     raise LabelTaken
+                for given_up in [label for label, jar in labels.items() if jar == item.stream_id]:
+                    del labels[given_up]
+                labels[item.event.label] = item.stream_id
 
     return MemoryStore([guard])
 
 
-@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.stack)])
-async def store(request: pytest.FixtureRequest) -> AsyncIterator[Store]:
-    """The store under test."""
-    if request.param == "memory":
-        yield _one_label_a_jar()
-        return
-    database: Database = await request.getfixturevalue("database")
+@pytest.fixture
+def memory_store() -> Store:
+    """The store in memory, with the toy's one rule on labels."""
+    return _one_label_a_jar()
+
+
+@pytest.fixture
+async def postgres_store(database: Database) -> AsyncIterator[Store]:
+    """The store on PostgreSQL."""
     async with opened(database) as made:
         yield made
+
+
+@pytest.fixture(params=["memory", pytest.param("postgres", marks=pytest.mark.stack)])
+def store(request: pytest.FixtureRequest) -> Store:
+    """The store under test."""
+    made: Store = request.getfixturevalue(f"{request.param}_store")
+    return made

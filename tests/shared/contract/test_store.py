@@ -4,15 +4,25 @@ import asyncio
 from dataclasses import replace
 
 import pytest
+
 from shared.errors import IdempotencyKeyReused, PreconditionFailed, StreamMoved, SubjectErased
 from shared.personal import ERASED
 from shared.store.aggregates import Aggregates, Part, decide_together
 from shared.store.contract import DuplicateCommand, Store
 from shared.store.freeze import Draft, Loaded, freeze
 from shared.store.records import Idempotency, Mail, Write, chain
-
 from tests.shared.toy import (
-    JAR, Filled, Filling, Jar, JarEvent, Labelled, Labelling, LabelTaken, NoteWritten, Smashed, context,
+    JAR,
+    Filled,
+    Filling,
+    Jar,
+    JarEvent,
+    Labelled,
+    Labelling,
+    LabelTaken,
+    NoteWritten,
+    Smashed,
+    context,
 )  # fmt: skip
 
 

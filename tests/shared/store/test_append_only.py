@@ -2,10 +2,11 @@
 
 import asyncpg
 import pytest
+
 from shared.store.aggregates import Aggregates
 from shared.store.records import chain
 from stack.databases import Database
-
+from stack.testing import RealStack
 from tests.shared.contract.conftest import opened
 from tests.shared.toy import JAR, Filling, Jar, JarEvent, Labelling, context
 
@@ -57,9 +58,9 @@ TAMPERING = {
 
 
 @pytest.mark.parametrize("column", TAMPERING)
-async def test_a_superusers_change_to_any_column_breaks_the_chain(database: Database, superuser: str, column: str) -> None:
+async def test_a_superusers_change_to_any_column_breaks_the_chain(database: Database, stack: RealStack, column: str) -> None:
     await fill(database)
-    db = await asyncpg.connect(superuser.rpartition("/")[0] + f"/{database.name}")
+    db = await asyncpg.connect(stack.superuser_dsn.rpartition("/")[0] + f"/{database.name}")
     try:
         await db.execute("ALTER TABLE es.events DISABLE TRIGGER ALL")
         await db.execute(f"UPDATE es.events SET {column} = {TAMPERING[column]} WHERE version = 2")

@@ -7,6 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
+
 from shared.errors import Conflict, StreamMoved, Unavailable
 from shared.store.aggregates import Aggregates, Part, decide_together
 from shared.store.batch import LOOK_AHEAD, choose
@@ -15,7 +16,6 @@ from shared.store.freeze import Loaded, freeze
 from shared.store.log import page
 from shared.store.records import Recorded, Write
 from stack.databases import Database
-
 from tests.shared.contract.conftest import opened
 from tests.shared.toy import JAR, Filled, Filling, Jar, JarEvent, Jars, Labelled, Labelling, context
 
@@ -41,7 +41,7 @@ def test_a_write_never_overtakes_one_that_it_must_wait_for() -> None:
 
 
 def test_a_batch_is_bounded_but_always_takes_the_first() -> None:
-    big = replace(write_to("jar_big", Filled(1)), rows=write_to("jar_big", Filled(1)).rows * 6_000)
+    big = replace(write_to("jar_big", Filled(1)), rows=[*write_to("jar_big", Filled(1)).rows] * 6_000)
     assert choose([big, write_to("jar_2", Filled(1))]) == [big]
     assert len(choose([write_to(f"jar_{n}", Filled(1)) for n in range(LOOK_AHEAD + 9)])) == LOOK_AHEAD
 

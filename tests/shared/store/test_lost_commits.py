@@ -6,16 +6,16 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+
 from shared.errors import OutcomeUnknown, Unavailable
 from shared.store import writer as writer_module
 from shared.store.aggregates import Aggregates
+from shared.store.postgres import StoreSettings, open_store
+from shared.wake import LocalWake
 from stack.databases import Database
-
 from tests.faults.proxy import Proxy, proxy_to
 from tests.shared.contract.conftest import MASTER
 from tests.shared.toy import JAR, REFUSALS, Filling, Jar, JarEvent, Jars, Labelling, context
-from shared.store.postgres import StoreSettings, open_store
-from shared.wake import LocalWake
 
 pytestmark = pytest.mark.stack
 

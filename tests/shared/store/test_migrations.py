@@ -1,18 +1,19 @@
 """Migrations: twice is once, two at once are one, a killed one leaves nothing of its file, an edited one is refused."""
 
 import asyncio
+from collections.abc import Callable
 from pathlib import Path
 
 import asyncpg
 import pytest
+
+from shared.store.aggregates import Aggregates
 from shared.store.migrations import MigrationChanged, RebuildNeeded, migrate
 from stack.databases import Database
-
-from tests.conftest import DatabaseFactory
 from tests.shared.contract.conftest import opened
 from tests.shared.toy import JAR, NO_MIGRATIONS, Filling, Jars, context
-from shared.store.aggregates import Aggregates
 
+Fresh = Callable[[str], Database]
 pytestmark = pytest.mark.stack
 
 FIRST = "CREATE TABLE shelves (id int PRIMARY KEY); GRANT SELECT ON shelves TO {read};"
@@ -35,15 +36,15 @@ async def tables(database: Database) -> list[int]:
         await owner.close()
 
 
-async def test_a_second_run_has_nothing_to_do(fresh_database: DatabaseFactory, tmp_path: Path) -> None:
-    made = await fresh_database("toy")
+async def test_a_second_run_has_nothing_to_do(fresh_database: Fresh, tmp_path: Path) -> None:
+    made = fresh_database("toy")
     steps = folder(tmp_path, FIRST, SECOND)
     assert len(await migrate(made.owner, steps, [Jars()])) == 4
     assert await migrate(made.owner, steps, [Jars()]) == []
 
 
-async def test_two_at_once_do_it_once(fresh_database: DatabaseFactory, tmp_path: Path) -> None:
-    made = await fresh_database("toy")
+async def test_two_at_once_do_it_once(fresh_database: Fresh, tmp_path: Path) -> None:
+    made = fresh_database("toy")
     steps = folder(tmp_path, FIRST, SECOND)
     done = await asyncio.gather(migrate(made.owner, steps, [Jars()]), migrate(made.owner, steps, [Jars()]))
     assert sorted(len(lines) for lines in done) == [0, 4]
@@ -51,8 +52,8 @@ async def test_two_at_once_do_it_once(fresh_database: DatabaseFactory, tmp_path:
 
 
 @pytest.mark.parametrize("after", [0.1, 0.55, 0.95])
-async def test_one_that_is_killed_at_any_statement_can_be_run_again(fresh_database: DatabaseFactory, tmp_path: Path, after: float) -> None:
-    made = await fresh_database("toy")
+async def test_one_that_is_killed_at_any_statement_can_be_run_again(fresh_database: Fresh, tmp_path: Path, after: float) -> None:
+    made = fresh_database("toy")
     await migrate(made.owner, folder(tmp_path, FIRST), [Jars()])
     steps = folder(tmp_path, FIRST, SECOND)
     running = asyncio.create_task(migrate(made.owner, steps, [Jars()]))
@@ -69,15 +70,15 @@ async def test_one_that_is_killed_at_any_statement_can_be_run_again(fresh_databa
     assert await tables(made) == [1, 2]
 
 
-async def test_an_edited_file_is_refused(fresh_database: DatabaseFactory, tmp_path: Path) -> None:
-    made = await fresh_database("toy")
+async def test_an_edited_file_is_refused(fresh_database: Fresh, tmp_path: Path) -> None:
+    made = fresh_database("toy")
     await migrate(made.owner, folder(tmp_path, FIRST), [Jars()])
     with pytest.raises(MigrationChanged):
         await migrate(made.owner, folder(tmp_path, FIRST + " "), [Jars()])
 
 
-async def test_a_view_that_comes_after_events_must_be_rebuilt(fresh_database: DatabaseFactory) -> None:
-    made = await fresh_database("toy")
+async def test_a_view_that_comes_after_events_must_be_rebuilt(fresh_database: Fresh) -> None:
+    made = fresh_database("toy")
     await migrate(made.owner, NO_MIGRATIONS, [Jars()])
     async with opened(made) as store:
         await Aggregates(JAR, store).decide("jar_1", Filling(1), context())

@@ -1,0 +1,51 @@
+"""`python -m demo [--keep]`: stack up, the journey, stack down. Exit status 1 when a total differs from the file."""
+
+import argparse
+import asyncio
+import sys
+import time
+
+from stack.layout import Layout
+from stack.up import bring_down, bring_up
+
+from demo.calls import Endpoints, Refused
+from demo.journey import walk
+from demo.people import Developer
+from demo.story import Mismatch, Story
+
+
+def main() -> int:
+    """See the module."""
+    parser = argparse.ArgumentParser(prog="demo", description="Walk the whole guide on a real stack.")
+    parser.add_argument("--keep", action="store_true", help="leave the stack running at the end")
+    keep = parser.parse_args().keep
+    story, layout = Story(), Layout.default()
+    started = time.perf_counter()
+    bring_up(layout)
+    story.say(f"the stack was green after {time.perf_counter() - started:.1f} s")
+    try:
+        developer = asyncio.run(walk(story, Endpoints.read(layout.endpoints), layout))
+    except (Mismatch, Refused) as wrong:
+        story.console.print(f"\n[bold red]{wrong}[/]")
+        return 1
+    finally:
+        if not keep:
+            bring_down(layout)
+    story.end()
+    _next(story, developer, keep=keep)
+    return 0
+
+
+def _next(story: Story, developer: Developer, *, keep: bool) -> None:
+    story.console.print("\n[bold]What to try next[/]")
+    if keep:
+        story.say(f"sign in as {developer.email} with the password {developer.password}")
+        story.say(f"{developer.at.registry}/openapi.json, and the same of the other three")
+        story.say("make status · make logs of=keys-worker · kill -9 a process and look again · make down")
+    else:
+        story.say("make demo keep=1   the same, and the stack stays up")
+        story.say("make up            the stack alone; make status says where everything listens")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
