@@ -35,7 +35,15 @@ class Endpoints:
     def read(cls, file: Path) -> "Endpoints":
         """Raises FileNotFoundError while the stack is down."""
         found = json.loads(file.read_text())
-        return cls(found["identity"], found["registry"], found["keys"], found["metrics"], found["kafka"], Path(found["mail"]), found["service_client"])
+        return cls(
+            found["identity"],
+            found["registry"],
+            found["keys"],
+            found["metrics"],
+            found["kafka"],
+            Path(found["mail"]),
+            found["service_client"],
+        )
 
 
 class Calls:

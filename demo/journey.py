@@ -96,7 +96,9 @@ async def service_token(shop: Shop) -> str:
 async def _rebuild(story: Story, layout: Layout) -> None:
     environment = {**os.environ, **service_environment(layout, "metrics")}
     command = (sys.executable, "-m", "services.metrics.ops", "rebuild", "rollups", "--verify")
-    process = await asyncio.create_subprocess_exec(*command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT)
+    process = await asyncio.create_subprocess_exec(
+        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+    )
     out, _ = await process.communicate()
     for line in out.decode().splitlines():
         story.say(line)

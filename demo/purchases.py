@@ -46,9 +46,7 @@ def read(last_day: date) -> list[Purchase]:
     with SAMPLE.open(newline="") as file:
         rows = list(csv.DictReader(file))
     shift = last_day - max(date.fromisoformat(row["date"]) for row in rows)
-    return [
-        Purchase(line, date.fromisoformat(row["date"]) + shift, row["amount_usd"], status_of(line)) for line, row in enumerate(rows, 2)
-    ]
+    return [Purchase(line, date.fromisoformat(row["date"]) + shift, row["amount_usd"], status_of(line)) for line, row in enumerate(rows, 2)]
 
 
 @dataclass(frozen=True)

@@ -70,15 +70,16 @@ def freeze(kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], co
     at, unique = before, set[str]()
     rows: list[Row] = []
     recorded: list[Recorded[Any]] = []
-    meta = _meta(context)
+    meta = context_meta(context)
+    encoded = _encoded_meta(meta) if events else ""
     for event in events:
         unique.update(kind.unique(at.state, event))
         state = kind.evolve(at.state, event)
-        row = _row(kind, at, state, event, context, meta, ciphers)
+        row = _row(kind, at, state, event, context, encoded, ciphers)
         public_version = row.public_version or at.public_version
         at = Loaded(at.stream_id, state, row.version, public_version, row.hash)
         rows.append(row)
-        recorded.append(Recorded(at.stream_id, row.version, event, context_meta(context), context.now, row.public_version))
+        recorded.append(Recorded(at.stream_id, row.version, event, meta, context.now, row.public_version))
     return Draft(at, rows, recorded, frozenset(unique))
 
 
@@ -116,7 +117,6 @@ def context_meta(context: Context) -> Meta:
     return Meta(context.actor, context.tenant, context.correlation_id, context.causation_id, context.traceparent)
 
 
-def _meta(context: Context) -> str:
-    meta = context_meta(context)
+def _encoded_meta(meta: Meta) -> str:
     fields = {name: getattr(meta, name) for name in Meta.__slots__}
     return to_json({name: value for name, value in fields.items() if value is not None}).decode()

@@ -144,15 +144,15 @@ def chain(previous: bytes, row: Row) -> bytes:
 
     A missing value is encoded apart from an empty one, so no two different rows have one encoding.
     """
-    digest = hashlib.sha256(previous)
+    parts = [previous]
     for value in (
         row.stream_type, row.stream_id, str(row.version), row.type, str(row.schema_version), row.data,
         row.public, row.public_type, None if row.public_version is None else str(row.public_version),
         row.states, row.meta, row.recorded_at.isoformat(),
     ):  # fmt: skip
         if value is None:
-            digest.update(b"\xff\xff\xff\xff")
+            parts.append(b"\xff\xff\xff\xff")
         else:
             encoded = value if isinstance(value, bytes) else value.encode()
-            digest.update(len(encoded).to_bytes(4, "big") + encoded)
-    return digest.digest()
+            parts += (len(encoded).to_bytes(4, "big"), encoded)
+    return hashlib.sha256(b"".join(parts)).digest()

@@ -1,0 +1,117 @@
+"""How figures are taken: rounds in the order A-B-B-A, medians with their spread, and CPU time beside wall time."""
+
+import json
+import os
+import platform
+import statistics
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime
+from importlib.metadata import version
+from pathlib import Path
+from typing import Any, Final
+
+ROUNDS: Final = 5
+RESULTS: Final = Path(__file__).parent / "results"
+LOAD_CORE, SERVER_CORE = 0, 1
+Run = Callable[[], Awaitable[float]]
+
+
+@dataclass(frozen=True)
+class Figure:
+    """One line of the table. `ratio` is ours divided by the peer's of the same run; floor and goal speak of `judged` ("rate" or "ratio")."""
+
+    path: str
+    what: str
+    unit: str
+    ours: float
+    low: float
+    high: float
+    peer: str = ""
+    theirs: float | None = None
+    judged: str = "rate"
+    floor: float | None = None
+    goal: float | None = None
+    smaller_is_better: bool = False
+
+    @property
+    def ratio(self) -> float | None:
+        """Ours divided by theirs."""
+        return None if not self.theirs else self.ours / self.theirs
+
+    @property
+    def verdict(self) -> str:
+        """Which of the two bounds is reached."""
+        value = self.ratio if self.judged == "ratio" else self.ours
+        if value is None:
+            return "not run"
+        for name, bound in (("goal", self.goal), ("floor", self.floor)):
+            if bound is not None and (value <= bound if self.smaller_is_better else value >= bound):
+                return name
+        return "missed" if self.floor is not None else ""
+
+
+async def interleaved(ours: Run, theirs: Run | None = None, *, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
+    """Run both in the order A-B-B-A after one warm-up each; what drifts on the machine then weighs on both alike."""
+    await ours()
+    if theirs is None:
+        return [await ours() for _ in range(rounds)], []
+    await theirs()
+    mine: list[float] = []
+    peers: list[float] = []
+    for turn in range(rounds):
+        for run, into in ((ours, mine), (theirs, peers)) if turn % 2 == 0 else ((theirs, peers), (ours, mine)):
+            into.append(await run())
+    return mine, peers
+
+
+def figure(path: str, what: str, unit: str, ours: Sequence[float], theirs: Sequence[float] = (), **rest: Any) -> Figure:
+    """A line of the table from the rounds of both sides."""
+    peer = statistics.median(theirs) if theirs else None
+    return Figure(path, what, unit, statistics.median(ours), min(ours), max(ours), theirs=peer, **rest)
+
+
+def fsync_rate(folder: Path, seconds: float = 0.5) -> float:
+    """How many times a second this machine makes 8 KiB durable: what every append pays for."""
+    file = folder / "fsync-probe"
+    done, until = 0, time.perf_counter() + seconds
+    with file.open("wb") as out:
+        while time.perf_counter() < until:
+            out.write(b"x" * 8192)
+            out.flush()
+            os.fdatasync(out.fileno())
+            done += 1
+    file.unlink()
+    return done / seconds
+
+
+def pin(core: int, pid: int = 0) -> None:
+    """Keep a process, and whatever it starts from now on, on one core; on a machine with one core nothing happens."""
+    if core < (os.cpu_count() or 1):
+        os.sched_setaffinity(pid, {core})
+
+
+def save(figures: Sequence[Figure], folder: Path) -> Path:
+    """Write the run with what it ran on; `latest.json` is a copy."""
+    RESULTS.mkdir(exist_ok=True)
+    now = datetime.now(UTC)
+    document = {
+        "at": now.isoformat(timespec="seconds"),
+        "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()},
+        "fsyncs_per_second": round(fsync_rate(folder)),
+        "versions": {"python": platform.python_version()} | {name: version(name) for name in ("asyncpg", "aiokafka", "fastapi", "uvicorn")},
+        "figures": [asdict(each) | {"ratio": each.ratio, "verdict": each.verdict} for each in figures],
+    }
+    text = json.dumps(document, indent=1) + "\n"
+    file = RESULTS / f"{now:%Y-%m-%d}.json"
+    file.write_text(text)
+    (RESULTS / "latest.json").write_text(text)
+    return file
+
+
+def _cpu() -> str:
+    for line in Path("/proc/cpuinfo").read_text().splitlines():
+        if line.startswith("model name"):
+            return line.partition(":")[2].strip()
+    return platform.machine()
