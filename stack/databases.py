@@ -19,6 +19,13 @@ class Database:
     app: str
     read: str
 
+    @staticmethod
+    def at(superuser: str, name: str, password: str) -> "Database":
+        """Return the addresses of the database of this name on the superuser's server, whether it exists or not."""
+        where = urlsplit(superuser).netloc.rpartition("@")[2]
+        owner, app, read = (f"postgres://{name}_{role}:{password}@{where}/{name}" for role in ("owner", "app", "read"))
+        return Database(name, owner, app, read)
+
 
 async def make_database(superuser: str, name: str, password: str) -> Database:
     """Make the database and its roles where they are missing, and set the password of the three. Made twice is made once.
@@ -39,9 +46,7 @@ async def make_database(superuser: str, name: str, password: str) -> Database:
         await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {name}_app, {name}_read")
     finally:
         await connection.close()
-    where = urlsplit(superuser).netloc.rpartition("@")[2]
-    owner, app, read = (f"postgres://{name}_{role}:{password}@{where}/{name}" for role in ("owner", "app", "read"))
-    return Database(name, owner, app, read)
+    return Database.at(superuser, name, password)
 
 
 async def drop_database(superuser: str, name: str) -> None:

@@ -1,10 +1,11 @@
 """Where everything of a stack is found, for programs and people."""
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 
 from stack.layout import Layout, read_json, write_json
 from stack.parts import Parts
-from stack.ports import HOST
+from stack.ports import HOST, service_ports
 from stack.trouble import Trouble
 
 
@@ -45,3 +46,19 @@ def read_part_endpoints(layout: Layout) -> PartEndpoints:
     if found is None:
         raise Trouble(f"No parts have been started in {layout.directory}: `python -m stack parts --dir {layout.directory}` does it.")
     return PartEndpoints(**found)
+
+
+def write_endpoints(layout: Layout, parts: Parts, databases: Mapping[str, str], service_client: Mapping[str, str]) -> None:
+    """Write `endpoints.json`, from which programs on this machine learn where everything is and who they may be.
+
+    `databases` holds the owner's address of each service's database: who reads this file may look behind the services.
+    """
+    found = {
+        "service_client": dict(service_client),
+        **{service: f"http://{HOST}:{port}" for service, port in service_ports().items()},
+        "kafka": parts.kafka.bootstrap,
+        "postgres": dict(databases),
+        "redis": parts.valkey.url,
+        "mail": str(layout.mail),
+    }
+    write_json(layout.endpoints, found)

@@ -28,6 +28,11 @@ def offset() -> int:
     return int(os.environ.get("LATCHKEY_PORT_OFFSET") or 0)
 
 
+def service_ports() -> dict[str, int]:
+    """Return the HTTP port of each service. Its health ports lie `HEALTH` above."""
+    return {service: port + offset() for service, port in SERVICES.items()}
+
+
 def fixed_part_ports() -> PartPorts:
     """Return the ports of the parts for `make up`."""
     by = offset()

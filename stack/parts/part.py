@@ -4,6 +4,7 @@ import signal
 import socket
 import time
 from abc import ABC, abstractmethod
+from threading import Event
 from typing import ClassVar
 
 from stack.layout import Layout
@@ -15,7 +16,7 @@ from stack.trouble import Trouble
 class Part(ABC):
     """One server that Latchkey needs. Its data and its port are the same after every stop, kill and start."""
 
-    name: ClassVar[str]
+    name: str
     stop_signal: ClassVar[signal.Signals] = signal.SIGTERM
 
     def __init__(self, layout: Layout, port: int) -> None:
@@ -34,14 +35,17 @@ class Part(ABC):
     def answers(self) -> bool:
         """Whether it would serve a client now."""
 
-    def start(self, seconds: float = 60) -> None:
-        """Start it unless it runs, and return once it answers. Raises Trouble when it ends, or is silent for this many seconds."""
+    def start(self, seconds: float = 60, over: Event | None = None) -> None:
+        """Start it unless it runs, and return once it answers, or as soon as `over` is set.
+
+        Raises Trouble when it ends again and again, or is silent for this many seconds.
+        """
         deadline = time.monotonic() + seconds
         if self.child.pid is None:
             self.prepare()
             self.child.start(self.command())
         deaths = 0
-        while not self.answers():
+        while not self.answers() and not (over and over.is_set()):
             if self.child.pid is None:
                 deaths += 1
                 # After a SIGKILL its orphans may hold its lock for a moment more; a real defect ends it every time.

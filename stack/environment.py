@@ -1,0 +1,36 @@
+"""What a service process is told: everything comes in environment variables with the service's prefix."""
+
+from collections.abc import Mapping
+
+from stack.databases import Database
+from stack.endpoints import PartEndpoints
+from stack.ports import HOST
+
+MAIL_FROM = "Latchkey <noreply@latchkey.localhost>"
+
+
+def service_environment(
+    service: str, *, database: Database, parts: PartEndpoints, master_key: str, ports: Mapping[str, int]
+) -> dict[str, str]:
+    """Return the variables of a service's `main` and `worker`. `ports` holds the HTTP port of every service.
+
+    The owner's address is not among them: a process that serves cannot change its tables.
+    """
+    settings = {
+        "DATABASE_URL": database.app,
+        "READ_DATABASE_URL": database.read,
+        "REDIS_URL": parts.redis,
+        "KAFKA_BOOTSTRAP": parts.kafka,
+        "HOST": HOST,
+        "PORT": str(ports[service]),
+        "MASTER_KEY": master_key,
+        "IDENTITY_URL": f"http://{HOST}:{ports['identity']}",
+    }
+    if service == "identity":
+        settings |= {"SMTP_HOST": parts.smtp_host, "SMTP_PORT": str(parts.smtp_port), "MAIL_FROM": MAIL_FROM}
+    return {f"{service.upper()}_{name}": value for name, value in settings.items()}
+
+
+def owner_environment(service: str, database: Database) -> dict[str, str]:
+    """Return what the operator's commands get beside the above: the owner's address, for migrations and rebuilds."""
+    return {f"{service.upper()}_OWNER_DATABASE_URL": database.owner}

@@ -1,0 +1,65 @@
+"""What a start consists of: steps, each with the steps that must be done before it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
+
+from latchkey.topics import TOPICS
+
+from stack.blocking import run
+from stack.endpoints import part_endpoints, write_endpoints, write_part_endpoints
+from stack.layout import Layout, read_json, write_json
+from stack.parts import Parts
+from stack.parts.part import Part
+from stack.ports import HEALTH, SERVICES, fixed_part_ports
+from stack.services import Service, ServiceProcess, make_service_client
+from stack.topics import make_topics
+
+
+@dataclass(frozen=True)
+class Step:
+    """One line of the progress: work to do once the steps it needs are done, and the child that then has to be kept alive."""
+
+    name: str
+    work: Callable[[], None]
+    needs: tuple[str, ...] = ()
+    keeps: Part | None = None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """All steps, each after those it needs, and the children in the groups in which they are stopped."""
+
+    steps: tuple[Step, ...]
+    stop_order: tuple[Sequence[Part], ...]
+
+    @staticmethod
+    def of_everything(layout: Layout, over: Event) -> "Plan":
+        """Return the plan of `make up`: four parts, their topics and tables, eight processes. Setting `over` ends it early."""
+        parts = Parts.of(layout, fixed_part_ports())
+        addresses = part_endpoints(parts)
+        services = {name: Service(layout, name, addresses) for name in SERVICES}
+        processes = [ServiceProcess(layout, service, role) for service in services.values() for role in HEALTH]
+
+        def topics() -> None:
+            run(make_topics(parts.kafka.bootstrap, TOPICS))
+
+        def announce() -> None:
+            client = layout.directory / "service-client.json"
+            if not client.exists():
+                write_json(client, make_service_client(services["identity"]))
+            write_part_endpoints(parts)
+            write_endpoints(layout, parts, {name: service.database.owner for name, service in services.items()}, read_json(client))
+
+        steps = [
+            *(Step(part.name, partial(part.start, over=over), keeps=part) for part in parts.all),
+            Step("topics", topics, needs=("kafka",)),
+            *(Step(f"{name} tables", service.prepare, needs=("postgres",)) for name, service in services.items()),
+            *(
+                Step(each.name, partial(each.start, over=over), ("valkey", "mail", "topics", f"{each.service} tables"), keeps=each)
+                for each in processes
+            ),
+            Step("endpoints", announce, ("topics", "identity tables")),
+        ]
+        return Plan(tuple(steps), (processes, parts.all))

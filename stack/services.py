@@ -1,0 +1,109 @@
+"""Latchkey's own eight processes, `main` and `worker` of four services, and the commands that prepare them."""
+
+import json
+import os
+import subprocess
+import sys
+from http.client import HTTPConnection, HTTPException
+from typing import Any
+
+from stack.blocking import run
+from stack.credentials import credential, password
+from stack.databases import Database, make_database
+from stack.endpoints import PartEndpoints
+from stack.environment import owner_environment, service_environment
+from stack.layout import ROOT, Layout
+from stack.parts.part import Part
+from stack.ports import HEALTH, HOST, service_ports
+from stack.processes import Command
+from stack.trouble import Trouble
+
+
+class Service:
+    """One service of a stack: its database and its environment."""
+
+    def __init__(self, layout: Layout, name: str, parts: PartEndpoints) -> None:
+        self.name = name
+        self._layout, self._parts = layout, parts
+
+    def prepare(self) -> None:
+        """Make the database and its roles, and bring the tables up to date. Raises Trouble when a migration fails."""
+        run(make_database(self._parts.postgres_superuser, self.name, self._password))
+        self.operate("migrate")
+
+    def operate(self, *arguments: str) -> str:
+        """Run one of the service's operator's commands to its end and return what it printed."""
+        done = subprocess.run(
+            [sys.executable, "-m", f"services.{self.name}.ops", *arguments],
+            check=False,
+            capture_output=True,
+            text=True,
+            stdin=subprocess.DEVNULL,
+            cwd=ROOT,
+            env=self.environment(owner=True),
+        )
+        if done.returncode != 0:
+            words = "\n".join((done.stderr or done.stdout).strip().splitlines()[-8:])
+            raise Trouble(f"`python -m services.{self.name}.ops {' '.join(arguments)}` failed:\n{words}")
+        return done.stdout
+
+    def environment(self, *, owner: bool = False) -> dict[str, str]:
+        """Return the whole environment of its processes; with the owner's address for operator's commands."""
+        told = service_environment(
+            self.name,
+            database=self.database,
+            parts=self._parts,
+            master_key=credential(self._layout, f"{self.name}.master_key"),
+            ports=service_ports(),
+        )
+        return {**os.environ, "PYTHONUNBUFFERED": "1", **told, **(owner_environment(self.name, self.database) if owner else {})}
+
+    @property
+    def database(self) -> Database:
+        """Where its database is, by role."""
+        return Database.at(self._parts.postgres_superuser, self.name, self._password)
+
+    @property
+    def _password(self) -> str:
+        return password(self._layout, f"{self.name}.database")
+
+
+class ServiceProcess(Part):
+    """One of the two processes of a service. It answers when its own `/readyz` says so."""
+
+    def __init__(self, layout: Layout, service: Service, role: str) -> None:
+        self.name = f"{service.name}-{role}"
+        super().__init__(layout, service_ports()[service.name] + HEALTH[role])
+        self._service, self._role = service, role
+
+    @property
+    def service(self) -> str:
+        """The name of the service it belongs to."""
+        return self._service.name
+
+    def prepare(self) -> None:
+        """Nothing: the tables were migrated before any process started."""
+
+    def command(self) -> Command:
+        argv = (sys.executable, "-m", f"services.{self._service.name}.{self._role}")
+        return Command(argv, environment=self._service.environment(), directory=ROOT)
+
+    def answers(self) -> bool:
+        connection = HTTPConnection(HOST, self.port, timeout=2)
+        try:
+            connection.request("GET", "/readyz")
+            return connection.getresponse().status == 200
+        except (OSError, HTTPException):
+            return False
+        finally:
+            connection.close()
+
+
+SCOPES = ("keys:verify", "feed:identity", "feed:registry", "feed:keys", "feed:metrics")
+
+
+def make_service_client(identity: Service) -> dict[str, Any]:
+    """Make the client with which programs on this machine get service tokens; its secret is shown this once."""
+    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+    made = json.loads(identity.operate("service-client", "add", "local", *scopes, "--json"))
+    return {"id": made["id"], "secret": made["secret"]}
