@@ -5,15 +5,14 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
+from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.peers import Dog, DogSchool
 from shared.store.aggregates import Aggregates
 from shared.store.migrations import migrate
 from shared.store.postgres import StoreSettings, open_store
 from shared.wake import LocalWake
 from stack.databases import Database
 from stack.testing import RealStack
-
-from benchmarks.measure import Figure, figure, interleaved
-from benchmarks.peers import Dog, DogSchool
 from tests.shared.toy import JAR, NO_MIGRATIONS, Filling, Jar, JarEvent, context
 
 WRITERS = 32

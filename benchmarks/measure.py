@@ -20,7 +20,7 @@ Run = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. `ratio` is ours divided by the peer's of the same run; floor and goal speak of `judged` ("rate" or "ratio")."""
+    """One line of the table. `ratio` is ours divided by the peer's of the same run; the bounds speak of `judged` (rate or ratio)."""
 
     path: str
     what: str

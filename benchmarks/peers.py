@@ -1,5 +1,7 @@
 """Peers that we are measured beside, set up as their own documentation shows."""
 
+from uuid import UUID
+
 from eventsourcing.application import Application
 from eventsourcing.domain import Aggregate, event
 
@@ -18,5 +20,5 @@ class Dog(Aggregate):
         self.tricks += len(trick) > 0
 
 
-class DogSchool(Application):
+class DogSchool(Application[UUID]):
     """Saves dogs; its notification log is what a projection is rebuilt from."""

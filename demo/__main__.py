@@ -5,13 +5,14 @@ import asyncio
 import sys
 import time
 
-from stack.layout import Layout
-from stack.up import bring_down, bring_up
-
 from demo.calls import Endpoints, Refused
 from demo.journey import walk
 from demo.people import Developer
 from demo.story import Mismatch, Story
+from stack.down import down
+from stack.layout import ROOT, Layout
+from stack.trouble import Trouble
+from stack.up import up
 
 
 def main() -> int:
@@ -19,9 +20,13 @@ def main() -> int:
     parser = argparse.ArgumentParser(prog="demo", description="Walk the whole guide on a real stack.")
     parser.add_argument("--keep", action="store_true", help="leave the stack running at the end")
     keep = parser.parse_args().keep
-    story, layout = Story(), Layout.default()
+    story, layout = Story(), Layout(ROOT / ".local")
     started = time.perf_counter()
-    bring_up(layout)
+    try:
+        up(layout, story.console)
+    except Trouble as trouble:
+        story.console.print(f"[bold red]{trouble}[/]")
+        return 1
     story.say(f"the stack was green after {time.perf_counter() - started:.1f} s")
     try:
         developer = asyncio.run(walk(story, Endpoints.read(layout.endpoints), layout))
@@ -30,7 +35,7 @@ def main() -> int:
         return 1
     finally:
         if not keep:
-            bring_down(layout)
+            down(layout, story.console)
     story.end()
     _next(story, developer, keep=keep)
     return 0

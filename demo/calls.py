@@ -77,10 +77,14 @@ async def code_mailed_to(address: str, folder: Path) -> str:
     """The six digits of the newest mail to an address. Raises TimeoutError after 15 s."""
     async with asyncio.timeout(15):
         while True:
-            for file in sorted(folder.glob("*.eml"), key=lambda file: file.stat().st_mtime, reverse=True):
+            for file in _newest_first(folder):
                 mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
                 body = mail.get_body()
                 code = re.search(r"\b(\d{6})\b", body.get_content()) if body else None
                 if address in str(mail["to"]) and code:
                     return code[1]
             await asyncio.sleep(0.1)
+
+
+def _newest_first(folder: Path) -> list[Path]:
+    return sorted(folder.glob("*.eml"), key=lambda file: file.stat().st_mtime, reverse=True)

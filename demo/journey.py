@@ -7,15 +7,13 @@ import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
-from stack.environment import service_environment
-from stack.layout import Layout
-
 from demo import purchases as sample
 from demo import stranger
 from demo.calls import Calls, Endpoints
 from demo.people import Developer
 from demo.shop import Shop
 from demo.story import Mismatch, Story
+from stack.layout import Layout
 
 DOWNLOADS = "txt, env, json"
 
@@ -39,7 +37,7 @@ async def walk(story: Story, at: Endpoints, layout: Layout) -> Developer:
         story.check("transactions", (await shop.overview())["total"], 0)
     with story.step("Generate the keys and download them"):
         pair = await developer.generate_keys(app["app_id"])
-        file = layout.root / "demo-keys.env"
+        file = layout.directory / "demo-keys.env"
         _save(file, pair["downloads"]["env"])
         story.say(f"saved to {file} (also offered as {DOWNLOADS})")
     bought = sample.read((datetime.now(UTC) - timedelta(days=1)).date())
@@ -94,10 +92,10 @@ async def service_token(shop: Shop) -> str:
 
 
 async def _rebuild(story: Story, layout: Layout) -> None:
-    environment = {**os.environ, **service_environment(layout, "metrics")}
-    command = (sys.executable, "-m", "services.metrics.ops", "rebuild", "rollups", "--verify")
+    operate = (sys.executable, "-m", "stack", "ops", "--dir", str(layout.directory), "metrics")
+    pipe = asyncio.subprocess.PIPE
     process = await asyncio.create_subprocess_exec(
-        *command, env=environment, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+        *operate, "rebuild", "rollups", "--verify", stdout=pipe, stderr=asyncio.subprocess.STDOUT
     )
     out, _ = await process.communicate()
     for line in out.decode().splitlines():

@@ -45,7 +45,7 @@ class Shop:
     async def _send(self, batch: Sequence[Purchase], secret_key: str) -> None:
         body = {"transactions": [purchase.body() for purchase in batch]}
         answer = await self.calls("POST", f"{self.at.metrics}/v1/transactions", auth=(secret_key, ""), json=body, expect=(201, 207))
-        refused = [result for result in answer.json()["results"] if result["status"] >= 400]  # noqa: PLR2004  # an HTTP status
+        refused = [result for result in answer.json()["results"] if result["status"] >= 400]  # an HTTP status
         if refused:
             raise Refused(f"{len(refused)} items, the first: {refused[0]}")
 

@@ -114,7 +114,6 @@ class Transaction:
 
     async def fill(self, db: asyncpg.Connection, batch: Sequence[Write], active: Mapping[str, tuple[int, int]]) -> Outcome:
         """Write everything of the batch. Raises what the database raises; then nothing of it may be committed."""
-        failpoint("append.before")
         outcome = await _claim_keys(db, batch)
         writes = outcome.taking_part
         if not writes:
@@ -128,7 +127,7 @@ class Transaction:
         rows = sorted((row for write in writes for row in write.rows), key=attrgetter("stream_id", "version"))
         if rows:
             await db.execute(_EVENTS, *map(list, zip(*map(_ROW, rows), strict=True)))
-        failpoint("append.inside")
+        failpoint("append.before_commit")
         return outcome
 
     async def _apply(self, db: asyncpg.Connection, writes: Sequence[Write], active: Mapping[str, tuple[int, int]]) -> None:

@@ -185,7 +185,10 @@ class Writer:
                 xid, active = await self._transaction.begin(db)
                 outcome = await self._transaction.fill(db, batch, active)
                 committing = True
-                await db.execute("COMMIT")
+                answer = asyncio.ensure_future(db.execute("COMMIT"))
+                await asyncio.sleep(0)  # it is on its way now, which is what the crash point is about
+                failpoint("append.inside_commit")
+                await answer
                 failpoint("append.after_commit")
                 return outcome
         except BaseException as error:
