@@ -9,7 +9,7 @@ from latchkey.topics import KEYS_KEYRING_EVENTS
 
 PairId = Annotated[str, Field(description="kp_…")]
 LineageId = Annotated[str, Field(description="stays the same from pair to pair across rotations")]
-SuspensionReason = Annotated[str, open_enum("app_disabled", "app_archived", "unsubscribed")]
+SuspensionReason = Annotated[str, open_enum("app_disabled", "app_archived", "unsubscribed", "account_erased")]
 
 
 class KeyringEvent(PublicEvent):
@@ -68,15 +68,6 @@ class KeyRotationFinished(KeyringEvent):
     new_pair_id: PairId
 
 
-class KeyRotationRolledBack(KeyringEvent):
-    """Within the overlap the owner went back to the old pair; the new one is refused."""
-
-    event_name: ClassVar[str] = "keys.KeyRotationRolledBack"
-
-    old_pair_id: PairId
-    new_pair_id: PairId
-
-
 class KeyDisabled(PairEvent):
     """The pair is refused; with the reason `rotated` for ever, else until it is enabled."""
 
@@ -96,7 +87,9 @@ class KeyRevoked(PairEvent):
 
     event_name: ClassVar[str] = "keys.KeyRevoked"
 
-    reason: str
+    reason: Annotated[
+        str, Field(description="the owner's words, no personal data; `account_erased` when the account is gone")
+    ]
 
 
 class KeyExpired(PairEvent):

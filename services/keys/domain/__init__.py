@@ -1,0 +1,1 @@
+"""What can happen to the keys of an app, and what may be decided about them."""

@@ -1,0 +1,151 @@
+"""What others hear of a keyring: a public event for each fact, its public state, and the record that verifiers judge by."""
+
+from collections.abc import Sequence
+from typing import Final, assert_never
+
+from latchkey.events import PublicEvent
+from latchkey.events import keys as public
+from latchkey.judging import PairRecord, PairStatus, RingRecord, encode_ring
+from latchkey.keyformat import key_digest
+from latchkey.states import encode_state
+from latchkey.topics import KEYS_KEYRING_STATE, KEYS_VERIFIER_STATE
+
+from services.keys.domain.events import (
+    KeyDisabled,
+    KeyEnabled,
+    KeyExpired,
+    KeyPairGenerated,
+    KeyRevoked,
+    KeyringEvent,
+    KeyringOpened,
+    KeyringResumed,
+    KeyringSuspended,
+    KeyRotated,
+    KeyRotationFinished,
+    KeySecretRevealed,
+)
+from services.keys.domain.keyring import Keyring, Pair
+from shared.store.records import State
+
+STATE_KIND: Final = "keys.Keyring.v1"
+_NEVER_MORE: Final = frozenset({PairStatus.RETIRED, PairStatus.REVOKED, PairStatus.EXPIRED})
+
+
+def publish(event: KeyringEvent, ring: Keyring) -> PublicEvent | None:  # noqa: C901, PLR0911  # one case an event: the table is read as a whole
+    """The public form of an event; `ring` is the ring after it."""
+    place = {"ring_id": ring.ring_id, "app_id": ring.place.app_id, "environment": ring.place.environment}
+    match event:
+        case KeyringOpened():
+            return None  # What opens a ring is never alone: the next event says the same and more.
+        case KeyPairGenerated():
+            return _generated(event, ring)
+        case KeySecretRevealed(pair_id=pair_id):
+            return public.KeySecretRevealed(**place, pair_id=pair_id)
+        case KeyRotated():
+            return _rotated(event, ring)
+        case KeyRotationFinished(old_pair_id, new_pair_id):
+            return public.KeyRotationFinished(**place, old_pair_id=old_pair_id, new_pair_id=new_pair_id)
+        case KeyDisabled(pair_id, reason):
+            return public.KeyDisabled(**place, pair_id=pair_id, reason=reason)
+        case KeyEnabled(pair_id=pair_id):
+            return public.KeyEnabled(**place, pair_id=pair_id)
+        case KeyRevoked(pair_id, reason):
+            return public.KeyRevoked(**place, pair_id=pair_id, reason=reason)
+        case KeyExpired(pair_id=pair_id):
+            return public.KeyExpired(**place, pair_id=pair_id)
+        case KeyringSuspended(reason=reason):
+            return public.KeyringSuspended(**place, reason=reason)
+        case KeyringResumed(reason=reason):
+            return public.KeyringResumed(**place, reason=reason)
+        case _:
+            assert_never(event)
+
+
+def states(event: KeyringEvent, ring: Keyring, streamversion: int) -> Sequence[State]:
+    """The ring as verifiers need it and as anyone may see it. An erased account's public state is gone; its keys stay known as revoked."""
+    match event:
+        case KeyringOpened() | KeySecretRevealed() | KeyRotationFinished():
+            return ()  # No pair's state changes by these.
+        case _:
+            verifiers = encode_ring(RingRecord(ring.ring_id, streamversion, tuple(_records(ring))))
+            return (
+                State(KEYS_VERIFIER_STATE, verifiers),
+                State(KEYS_KEYRING_STATE, None if ring.erased else _public_state(ring, streamversion)),
+            )
+
+
+def record_of(ring: Keyring, pair: Pair) -> PairRecord:
+    """What is needed to judge the pair's keys; the rules of one that has ended for ever are not."""
+    made, ended = pair.made, pair.status in _NEVER_MORE
+    return PairRecord(
+        ring_id=ring.ring_id,
+        pair_id=made.pair_id,
+        app_id=ring.place.app_id,
+        tenant=ring.place.owner_id,
+        environment=ring.place.environment,
+        public_digest=key_digest(made.public_key),
+        secret_digest=bytes.fromhex(made.secret_digest),
+        status=pair.status,
+        lineage_id=made.lineage_id,
+        valid_until=pair.valid_until,
+        expires_at=made.expires_at,
+        scopes=frozenset() if ended else frozenset(made.scopes),
+        allowed_origins=frozenset() if ended else frozenset(made.allowed_origins),
+        allowed_ips=frozenset() if ended else frozenset(made.allowed_ips),
+        suspended=bool(ring.suspensions),
+    )
+
+
+def _records(ring: Keyring) -> list[PairRecord]:
+    return [record_of(ring, pair) for pair in (*ring.ended, *ring.live)]
+
+
+def _generated(event: KeyPairGenerated, ring: Keyring) -> PublicEvent:
+    made = event.pair
+    return public.KeyPairGenerated(
+        ring_id=ring.ring_id,
+        app_id=ring.place.app_id,
+        environment=ring.place.environment,
+        pair_id=made.pair_id,
+        lineage_id=made.lineage_id,
+        public_key=made.public_key,
+        secret_last_four=made.secret_last_four,
+        expires_at=made.expires_at,
+        scopes=made.scopes,
+        allowed_origins=made.allowed_origins,
+        allowed_ips=made.allowed_ips,
+    )
+
+
+def _rotated(event: KeyRotated, ring: Keyring) -> PublicEvent:
+    return public.KeyRotated(
+        ring_id=ring.ring_id,
+        app_id=ring.place.app_id,
+        environment=ring.place.environment,
+        old_pair_id=event.old_pair_id,
+        new_pair_id=event.new_pair_id,
+        lineage_id=ring.pair(event.new_pair_id).made.lineage_id,
+        old_valid_until=event.old_valid_until,
+    )
+
+
+def _public_state(ring: Keyring, streamversion: int) -> str:
+    place = {"app_id": ring.place.app_id, "environment": ring.place.environment, "owner_id": ring.place.owner_id}
+    pairs = [_public_pair(pair) for pair in (*ring.ended, *ring.live)]
+    return encode_state(STATE_KIND, ring.ring_id, streamversion, {**place, "suspensions": list(ring.suspensions), "pairs": pairs})
+
+
+def _public_pair(pair: Pair) -> dict[str, object]:
+    made = pair.made
+    return {
+        "pair_id": made.pair_id,
+        "lineage_id": made.lineage_id,
+        "status": pair.status,
+        "public_key": made.public_key,
+        "secret_last_four": made.secret_last_four,
+        "valid_until": None if pair.valid_until is None else pair.valid_until.isoformat(),
+        "expires_at": None if made.expires_at is None else made.expires_at.isoformat(),
+        "scopes": made.scopes,
+        "allowed_origins": made.allowed_origins,
+        "allowed_ips": made.allowed_ips,
+    }
