@@ -1,8 +1,10 @@
-"""The one fixture that gives tests the real PostgreSQL, Valkey and Kafka."""
+"""The one fixture that gives tests the real PostgreSQL, Valkey and Kafka, and the law of the unit tests: no socket, two seconds in all."""
 
 import os
 import shutil
+import sys
 import tempfile
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -11,6 +13,45 @@ import pytest
 from stack.databases import Database
 from stack.layout import Layout
 from stack.testing import RealStack
+
+_NOT_UNIT = ("stack", "slow", "long")
+_UNIT_RUN = "not stack and not slow and not long"
+_UNIT_SECONDS = 2.0
+_law = {"in_unit_test": False}
+_spent = {"seconds": 0.0}
+
+
+def _no_socket_in_a_unit_test(event: str, _: tuple[object, ...]) -> None:
+    if _law["in_unit_test"] and event in {"socket.connect", "socket.bind", "socket.getaddrinfo"}:
+        raise RuntimeError("A unit test opens no socket: give it a fake, or mark it `stack` and take the real part.")
+
+
+sys.addaudithook(_no_socket_in_a_unit_test)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
+    """Watch over a unit test: its sockets, and the processor time it takes (which does not depend on what else the machine does)."""
+    _law["in_unit_test"] = not any(item.get_closest_marker(name) for name in _NOT_UNIT)
+    began = time.process_time()
+    try:
+        return (yield)
+    finally:
+        _law["in_unit_test"] = False
+        _spent["seconds"] += time.process_time() - began
+
+
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Fail the unit run when its tests took more than two seconds together."""
+    if session.config.option.markexpr == _UNIT_RUN and _spent["seconds"] > _UNIT_SECONDS:
+        session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say what the unit tests took."""
+    if config.option.markexpr == _UNIT_RUN:
+        verdict = "too slow" if _spent["seconds"] > _UNIT_SECONDS else "fine"
+        terminalreporter.write_line(f"unit tests took {_spent['seconds']:.2f} s of {_UNIT_SECONDS:.0f} s: {verdict}")
 
 
 @pytest.fixture(scope="session")

@@ -20,7 +20,7 @@ from stack.processes import Child, Command, started_at
 from stack.supervisor import Supervisor
 from stack.trouble import Trouble
 
-pytestmark = pytest.mark.stack  # Real processes: too slow for the unit run, though no PostgreSQL is needed.
+pytestmark = pytest.mark.slow
 
 
 class Echo(Part):

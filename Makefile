@@ -1,0 +1,59 @@
+# What a person does here, each in one word. `make help` lists it.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.ONESHELL:
+.DEFAULT_GOAL := help
+MAKEFLAGS += --no-print-directory
+
+IN := .venv/bin/
+PYTHON_CODE := shared services client stack demo benchmarks tests
+MEMBERS := $(wildcard pyproject.toml uv.lock */pyproject.toml services/*/pyproject.toml)
+READY := .venv/.ready
+only ?= tests
+
+.PHONY: help demo up down status logs test test-long check bench clean
+
+help:  ## this screen
+	@echo "Latchkey: API keys for a payments platform, event-sourced, on PostgreSQL, Valkey and Kafka."
+	echo
+	sed -nE 's/^([a-z-]+):.*## (.*)/  make \1\t\2/p' $(firstword $(MAKEFILE_LIST)) | expand -t 20
+	echo
+	echo "  LATCHKEY_PORT_OFFSET=100 moves every port by 100, so that two clones run side by side."
+
+demo: $(READY)  ## walk the whole guide on real purchases   (keep=1 leaves the stack running)
+	@$(IN)python -m demo $(if $(keep),--keep)
+
+up: $(READY)  ## start the whole product as local processes
+	@$(IN)python -m stack up
+
+down: $(READY)  ## stop everything; the data stays
+	@$(IN)python -m stack down
+
+status: $(READY)  ## what runs, and whether it serves
+	@$(IN)python -m stack status
+
+logs: $(READY)  ## the end of the logs   (of=keys-main one process, follow=1 goes on)
+	@$(IN)python -m stack logs $(of) $(if $(follow),--follow)
+
+test: $(READY)  ## every test, on real parts   (only=tests/keys)
+	@$(IN)pytest -q -m "not long" $(only)
+
+test-long: $(READY)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
+	@$(IN)pytest -q -m long --timeout=3600 $(only)
+
+check: $(READY)  ## format, lint, types, import contracts, sizes, unit tests
+	@$(IN)ruff format --check .
+	$(IN)ruff check .
+	$(IN)mypy $(PYTHON_CODE)
+	$(IN)lint-imports --no-logo
+	$(IN)python tests/house/sizes.py
+	$(IN)pytest -q -m "not stack and not slow and not long"
+
+bench: $(READY)  ## measure append, relay, rebuild, verify and more against goal, floor and peer
+	@$(IN)python -m benchmarks $(only:tests=)
+
+clean: $(READY)  ## remove the stack with all its data, after asking   (YES=1 does not ask)
+	@$(IN)python -m stack clean $(if $(YES),--yes)
+
+$(READY): $(MEMBERS) stack/bootstrap.sh
+	@bash stack/bootstrap.sh

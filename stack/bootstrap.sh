@@ -1,0 +1,42 @@
+#!/usr/bin/env bash
+# Bring what a clean machine lacks: system packages, a virtual environment, uv in it, the locked dependencies.
+# The Makefile runs it when .venv/.ready is missing or older than the lock, and not otherwise.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+python=${PYTHON:-python3}
+stop() { echo "✗ $*" >&2; exit 1; }
+
+command -v "$python" >/dev/null || stop "Python 3.11 or newer is missing: install it, or name it: PYTHON=/path/to/python3 make …"
+"$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || stop "$("$python" -V) is too old, 3.11 is needed: PYTHON=/path/to/python3 make …"
+
+java_is_17() {
+    local version
+    version=$(java -version 2>&1 | sed -nE 's/.*version "([0-9]+).*/\1/p' | head -n 1)
+    [ "${version:-0}" -ge 17 ]
+}
+
+missing=()
+"$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
+java_is_17 || missing+=(openjdk-17-jre-headless)
+command -v mvn >/dev/null || missing+=(maven)
+if [ ${#missing[@]} -gt 0 ]; then
+    if [ "$(id -u)" -eq 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo); else as_root=(false); fi
+    if [ "${as_root[*]:-}" = false ] || ! command -v apt-get >/dev/null; then
+        stop "These system packages are missing: ${missing[*]}. Install them (Debian, Ubuntu: sudo apt-get install ${missing[*]}) and start again."
+    fi
+    echo "Installing system packages: ${missing[*]}"
+    "${as_root[@]}" apt-get update -qq -o DPkg::Lock::Timeout=120 >/dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "${missing[@]}" \
+        >/dev/null </dev/null || stop "apt-get could not install ${missing[*]}; its words stand above."
+fi
+
+[ -x .venv/bin/python ] || "$python" -m venv .venv
+if [ ! -x .venv/bin/uv ]; then
+    # The version that the lock names, so that the sync below does not replace the program that runs it.
+    version=$(awk '$0 == "name = \"uv\"" { getline; gsub(/"/, "", $3); print $3 }' uv.lock)
+    .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$version"
+fi
+echo "Installing the locked dependencies"
+UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --quiet
+touch .venv/.ready

@@ -1,0 +1,60 @@
+"""Each service stands alone: an environment with nothing but it and what it declares can import all its rooms."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
+ROOT = Path(__file__).resolve().parents[2]
+IMPORT_ALL = """
+import importlib, pathlib, pkgutil, sys
+name, absent = sys.argv[1], sys.argv[2:]
+package = importlib.import_module(name)
+assert "site-packages" in package.__path__[0], package.__path__
+modules = [module.name for module in pkgutil.walk_packages(package.__path__, name + ".")]
+for module in modules:
+    importlib.import_module(module)
+for other in absent:
+    try:
+        importlib.import_module(other)
+    except ImportError:
+        continue
+    raise SystemExit(f"{other} is on the island of {name}")
+print(len(modules))
+"""
+SERVICES = ("identity", "registry", "keys", "metrics")
+
+
+@pytest.mark.parametrize("service", SERVICES)
+def test_a_service_installs_and_imports_alone(service: str, tmp_path: Path) -> None:
+    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}
+    others = [f"services.{other}" for other in SERVICES if other != service]
+    made = subprocess.run(
+        [
+            *(str(Path(sys.executable).with_name("uv")), "sync", "--frozen", "--no-dev", "--no-editable", "--quiet"),
+            *("--package", f"latchkey-{service}", "--python", sys.executable),
+        ],
+        check=False,
+        capture_output=True,
+        text=True,
+        cwd=ROOT,
+        env=environment,
+    )
+    assert made.returncode == 0, made.stderr
+    program = [str(tmp_path / "venv/bin/python"), "-I", "-W", "error", "-c", IMPORT_ALL, f"services.{service}", *others, "stack", "pytest"]
+    imported = subprocess.run(program, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert imported.returncode == 0, imported.stderr
+    assert int(imported.stdout) >= len(("main", "worker", "ops", "wiring", "settings", "commands", "queries", "domain", "api"))
+
+
+def test_the_client_installs_and_imports_alone(tmp_path: Path) -> None:
+    environment = {**os.environ, "UV_PROJECT_ENVIRONMENT": str(tmp_path / "venv")}
+    uv = str(Path(sys.executable).with_name("uv"))
+    sync = [uv, "sync", "--frozen", "--no-dev", "--no-editable", "--quiet", "--package", "latchkey", "--extra", "feed"]
+    subprocess.run([*sync, "--python", sys.executable], check=True, capture_output=True, cwd=ROOT, env=environment)
+    program = [str(tmp_path / "venv/bin/python"), "-I", "-c", IMPORT_ALL, "latchkey", "shared", "services", "fastapi"]
+    imported = subprocess.run(program, check=False, capture_output=True, text=True, cwd=tmp_path)
+    assert imported.returncode == 0, imported.stderr
