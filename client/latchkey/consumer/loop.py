@@ -123,6 +123,8 @@ class Consumer:
             rebalance_timeout_ms=int(self._policy.revoke_seconds * 1000) + 2000,
             request_timeout_ms=int(self._policy.kafka_seconds * 1000),
             retry_backoff_ms=100,
+            # A topic that was made anew is only found by asking; the default is to ask every five minutes.
+            metadata_max_age_ms=int(self._policy.metadata_seconds * 1000),
         )
         try:
             kafka.subscribe(self._topics, listener=_Listener(self))
@@ -146,7 +148,9 @@ class Consumer:
             batches = await kafka.getmany(timeout_ms=self._policy.poll_ms)
         self._idle.clear()
         try:
-            await asyncio.gather(*(self._apply(kafka, partition, records) for partition, records in batches.items()))
+            async with asyncio.TaskGroup() as group:
+                for partition, records in batches.items():
+                    group.create_task(self._apply(kafka, partition, records))
             if self._pulse.tend_due():
                 await self._tend()
         finally:

@@ -85,7 +85,7 @@ class Partitions:
             held,
             next_offset=records[-1].offset + 1,
             last_digest=digest(records[-1].value),
-            last_position=max(held.last_position, *positions),
+            last_position=max((held.last_position, *positions)),
         )
         await self._engine.run(Work(held, arrivals, after))
         if self._held.get(partition) is held:

@@ -31,6 +31,7 @@ class Policy:
     revoke_seconds: float = 8.0
     silence_seconds: float = 30.0
     """A Kafka client that polled nothing and learned nothing for so long is thrown away and made anew."""
+    metadata_seconds: float = 10.0
     recheck_seconds: float = 60.0
     """So often the last record is compared with the topic's, which is how a topic that was made anew is found out."""
     tend_seconds: float = 1.0

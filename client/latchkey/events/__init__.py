@@ -19,6 +19,7 @@ _ALL: Final[tuple[type[PublicEvent], ...]] = (
     registry.AppEnabled,
     registry.AppArchived,
     registry.AppRestored,
+    registry.AppErased,
     registry.ServiceSubscribed,
     registry.ServiceUnsubscribed,
     keys.KeyPairGenerated,

@@ -87,9 +87,7 @@ class KeyRevoked(PairEvent):
 
     event_name: ClassVar[str] = "keys.KeyRevoked"
 
-    reason: Annotated[
-        str, Field(description="the owner's words, no personal data; `account_erased` when the account is gone")
-    ]
+    reason: Annotated[str, Field(description="the owner's words, no personal data; `account_erased` when the account is gone")]
 
 
 class KeyExpired(PairEvent):

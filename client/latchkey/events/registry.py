@@ -76,6 +76,12 @@ class AppRestored(AppEvent):
     status: AppStatus
 
 
+class AppErased(AppEvent):
+    """The app's owner was erased: nothing brings the app back, and whoever keeps its name or logo erases them too."""
+
+    event_name: ClassVar[str] = "registry.AppErased"
+
+
 class SubscriptionEvent(PublicEvent):
     """An event of one account's subscription to one product; the stream is the subscription."""
 

@@ -1,0 +1,214 @@
+"""The consumer when something breaks: it is killed, the topic loses records or is made anew, the database goes away."""
+
+import asyncio
+import os
+import signal
+import sys
+from asyncio.subprocess import DEVNULL, Process
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import asyncpg
+import pytest
+from latchkey.consumer import Reactor
+from latchkey.envelope import Envelope
+from latchkey.events.registry import AppDisabled
+
+from tests.client.conftest import QUICK, Bench
+from tests.client.publisher import PARTITIONS, envelope
+
+pytestmark = pytest.mark.stack
+
+EVENTS = [(f"app_{stream}", version) for version in range(1, 31) for stream in range(10)]
+ALL = {f"app_{stream}": list(range(1, 31)) for stream in range(10)}
+
+
+async def process(bench: Bench, failpoint: str = "") -> Process:
+    """A consumer in a process of its own, armed with a crash point."""
+    arguments = (bench.publisher.bootstrap, bench.database.app, bench.publisher.topic, bench.name)
+    environment = os.environ | {"FAILPOINT": failpoint, "PYTHONPATH": os.pathsep.join(path for path in sys.path if path)}
+    program = (sys.executable, "-m", "tests.client.consumer_process")
+    return await asyncio.create_subprocess_exec(*program, *arguments, env=environment, stderr=DEVNULL)
+
+
+async def end(child: Process) -> None:
+    if child.returncode is None:
+        child.send_signal(signal.SIGKILL)
+    await child.wait()
+
+
+@pytest.mark.parametrize("point", ["consumer.before_transaction", "consumer.in_transaction", "consumer.after_transaction"])
+async def test_a_kill_at_any_point_neither_loses_nor_doubles_an_event(bench: Bench, point: str) -> None:
+    await bench.publisher.send_all(EVENTS)
+    for _ in range(2):
+        child = await process(bench, point)
+        assert await child.wait() == 137
+    survivor = await process(bench)
+    try:
+        await bench.until(lambda: same(bench))
+    finally:
+        await end(survivor)
+    assert await bench.applied() == ALL
+
+
+async def test_a_kill_under_load_neither_loses_nor_doubles_an_event(bench: Bench) -> None:
+    sending = asyncio.create_task(slowly(bench))
+    for seconds in (0.9, 1.1, 1.3):
+        child = await process(bench)
+        await asyncio.sleep(seconds)
+        await end(child)
+    survivor = await process(bench)
+    try:
+        await sending
+        await bench.until(lambda: same(bench))
+    finally:
+        await end(survivor)
+    assert await bench.applied() == ALL
+
+
+async def slowly(bench: Bench) -> None:
+    for event in EVENTS:
+        await bench.publisher.send_all([event])
+        await asyncio.sleep(0.01)
+
+
+async def same(bench: Bench) -> bool:
+    return await bench.applied() == ALL
+
+
+async def test_a_reaction_cut_off_by_a_kill_is_called_again_and_nothing_else_is(bench: Bench) -> None:
+    called: list[int] = []
+    gate = asyncio.Event()
+
+    async def react(event: Envelope) -> None:
+        called.append(event.streamversion)
+        if event.streamversion == 2 and not gate.is_set():
+            gate.set()
+            raise ConnectionResetError("cut off after the effect")
+
+    bench.start(Reactor({AppDisabled: react}))
+    await bench.publisher.send("app_1", 1)
+    await bench.until(lambda: called == [1])
+    await bench.publisher.send("app_1", 2, 3)
+    await bench.until(lambda: called[-1] == 3)
+    await bench.publisher.send("app_1", 1, 2, 3, 4)
+    await bench.until(lambda: called[-1] == 4)
+    assert called.count(1) == called.count(3) == called.count(4) == 1
+    assert called.count(2) == 2
+
+
+async def test_what_retention_took_is_declared_and_the_streams_go_on(bench: Bench) -> None:
+    await bench.publisher.send_all([(f"app_{stream}", version) for version in (1, 2, 3) for stream in range(10)])
+    await bench.publisher.forget_before(5)
+    consumer = bench.start()
+    await bench.until(lambda: consumer.status.retention_gaps == PARTITIONS)
+    await bench.publisher.send_all([(f"app_{stream}", 4) for stream in range(10)])
+    await bench.arrived(**{f"app_{stream}": 4 for stream in range(10)})
+    assert all(versions == list(range(versions[0], 5)) for versions in (await bench.applied()).values())
+    assert await bench.parked() == []
+    assert await bench.pool.fetchval("SELECT bool_and(declared) FROM latchkey.checkpoints")
+
+
+@dataclass
+class Log:
+    """A publisher's feed, as `Source` describes it."""
+
+    events: Sequence[tuple[str, int]]
+    asked: int = 0
+
+    async def page(self, *, after: int, stream: str | None = None, limit: int = 500) -> tuple[Sequence[bytes], int]:
+        """Two events at a time, so that paging is seen to work."""
+        self.asked += 1
+        found = [
+            (position, name, version)
+            for position, (name, version) in enumerate(self.events, 1)
+            if position > after and stream in {None, name}
+        ][: min(limit, 2)]
+        return [envelope(name, version, position=position) for position, name, version in found], found[-1][0] if found else after
+
+
+async def test_what_retention_took_is_filled_from_the_feed(bench: Bench) -> None:
+    events = [(f"app_{stream}", version) for version in (1, 2, 3) for stream in range(10)]
+    await bench.publisher.send_all(events)
+    await bench.publisher.forget_before(8)
+    consumer = bench.start(source=Log(events))
+    await bench.publisher.send_all([(f"app_{stream}", 4) for stream in range(10)])
+    await bench.arrived(**{f"app_{stream}": 4 for stream in range(10)})
+    assert await bench.applied() == {f"app_{stream}": [1, 2, 3, 4] for stream in range(10)}
+    assert consumer.status.retention_gaps == PARTITIONS
+    assert await bench.parked() == []
+
+
+async def test_a_gap_is_filled_from_the_feed(bench: Bench) -> None:
+    bench.start(source=Log([("app_1", version) for version in (1, 2, 3, 4)]))
+    await bench.publisher.send("app_1", 1, 4, 5)
+    await bench.arrived(app_1=5)
+    assert await bench.applied() == {"app_1": [1, 2, 3, 4, 5]}
+    assert await bench.parked() == []
+
+
+async def test_a_topic_made_anew_is_read_from_its_start_and_nothing_is_doubled(bench: Bench) -> None:
+    first = bench.start()
+    await bench.publisher.send_all([(f"app_{stream}", version) for version in (1, 2, 3) for stream in range(10)])
+    await bench.until(lambda: first.status.applied == 30)
+    await bench.stop(first)
+    await bench.publisher.delete()
+    await asyncio.sleep(0.5)
+    await bench.publisher.create()
+    second = bench.start()
+    await bench.until(lambda: second.status.remade_topics == PARTITIONS)
+    await bench.publisher.send_all([(f"app_{stream}", version) for version in (1, 2, 3, 4) for stream in range(10)])
+    await bench.until(lambda: second.status.applied == 10)
+    assert await bench.applied() == {f"app_{stream}": [1, 2, 3, 4] for stream in range(10)}
+    assert second.status.duplicates == 30
+
+
+async def test_a_topic_made_anew_is_known_by_its_last_record_even_when_it_is_longer(bench: Bench) -> None:
+    first = bench.start()
+    await bench.publisher.send("app_1", 1, 2)
+    await bench.arrived(app_1=2)
+    await bench.stop(first)
+    await bench.publisher.delete()
+    await asyncio.sleep(0.5)
+    await bench.publisher.create()
+    await bench.publisher.send("app_1", 1, tenantid="acc_other")
+    await bench.publisher.send("app_1", 2, 3, 4, tenantid="acc_other")
+    second = bench.start()
+    await bench.arrived(app_1=4)
+    assert await bench.applied() == {"app_1": [1, 2, 3, 4]}
+    assert second.status.remade_topics >= 1
+
+
+async def test_a_topic_made_anew_under_a_running_consumer_is_found_out(bench: Bench) -> None:
+    consumer = bench.start(policy=replace(QUICK, recheck_seconds=0.5))
+    await bench.publisher.send("app_1", 1, 2, 3)
+    await bench.arrived(app_1=3)
+    await bench.publisher.delete()
+    await asyncio.sleep(0.5)
+    await bench.publisher.create()
+    await bench.publisher.send("app_1", 1, 2, 3, 4, tenantid="acc_other")
+    await bench.arrived(app_1=4)
+    assert await bench.applied() == {"app_1": [1, 2, 3, 4]}
+    assert consumer.status.remade_topics >= 1
+
+
+async def test_a_lost_database_connection_holds_the_partition_back_only(bench: Bench) -> None:
+    consumer = bench.start()
+    await bench.publisher.send("app_1", 1)
+    await bench.arrived(app_1=1)
+    superuser = await asyncpg.connect(bench.stack.superuser_dsn)
+    try:
+        for version in range(2, 12):
+            await bench.publisher.send("app_1", version)
+            await superuser.execute("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = $1", bench.database.name)
+    finally:
+        await superuser.close()
+    await bench.until(lambda: consumer.status.applied >= 11)
+    assert await bench.applied() == {"app_1": list(range(1, 12))}
+    assert await bench.parked() == []
+
+
+async def test_a_silent_client_is_made_anew(bench: Bench) -> None:
+    consumer = bench.start(policy=replace(QUICK, silence_seconds=-1.0))
+    await bench.until(lambda: consumer.status.clients_recreated >= 2)
+    assert "nothing heard" in consumer.status.last_error
