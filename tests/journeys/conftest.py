@@ -1,0 +1,34 @@
+"""The running product and a developer to walk through it."""
+
+from collections.abc import AsyncIterator, Iterator
+
+import httpx2
+import pytest
+
+from stack.testing import RealStack
+from tests.people import Developer
+from tests.product import Product, running
+
+
+@pytest.fixture(scope="session")
+def product(_stack_to_break: RealStack) -> Iterator[Product]:
+    """The whole product, for all journeys of this run."""
+    with running(_stack_to_break) as made:
+        yield made
+
+
+@pytest.fixture
+async def http() -> AsyncIterator[httpx2.AsyncClient]:
+    """A client of its own for each test."""
+    async with httpx2.AsyncClient(timeout=20) as client:
+        yield client
+
+
+@pytest.fixture
+async def developer(product: Product, http: httpx2.AsyncClient) -> Developer:
+    """Registered, verified, signed in and subscribed."""
+    made = Developer(product, http)
+    await made.register()
+    assert (await made.sign_in()).status_code == 201
+    await made.subscribe()
+    return made
