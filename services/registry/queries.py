@@ -1,0 +1,127 @@
+"""What registry can be asked. Every question about an app or a subscription names the tenant that asks."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Final
+
+import asyncpg
+
+from services.registry.domain.details import folded
+from services.registry.domain.errors import NoLogo
+from shared.errors import NotFound
+
+_APP: Final = "app_id, product_id, name, status, country, state, email, address, postal_code, city, phone, logo_hash, registered_at, updated_at, version"
+_SUBSCRIPTION: Final = "subscription_id, product_id, active, since, version"
+
+
+@dataclass(frozen=True, slots=True)
+class AppView:
+    app_id: str
+    product_id: str
+    name: str
+    status: str
+    country: str
+    state: str | None
+    email: str
+    address: str
+    postal_code: str
+    city: str | None
+    phone: str | None
+    logo_hash: str | None
+    registered_at: datetime
+    updated_at: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class SubscriptionView:
+    subscription_id: str
+    product_id: str
+    active: bool
+    since: datetime
+    version: int
+
+
+@dataclass(frozen=True, slots=True)
+class HistoryEntry:
+    """One event of an app: what happened, who did it and when; `changed` names fields, never their values."""
+
+    version: int
+    event: str
+    actor: str
+    at: datetime
+    changed: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Logo:
+    hash: str
+    png: bytes
+
+
+class RegistryQueries:
+    """Reads of the registry's own views and of its log."""
+
+    def __init__(self, pool: asyncpg.Pool) -> None:
+        self._pool = pool
+
+    async def get_app(self, app_id: str, *, tenant: str) -> AppView:
+        """Raises NotFound, also for an app of somebody else."""
+        row = await self._pool.fetchrow(f"SELECT {_APP} FROM apps WHERE app_id = $1 AND owner_id = $2", app_id, tenant)
+        if row is None:
+            raise NotFound
+        return AppView(*row)
+
+    async def list_apps(self, *, tenant: str, q: str | None, status: str | None, after: str | None, limit: int) -> Sequence[AppView]:
+        """Newest first, below the app `after`; archived ones only when that status is asked for. `q` is looked for in names and ids."""
+        rows = await self._pool.fetch(
+            f"""SELECT {_APP} FROM apps WHERE owner_id = $1 AND ($2::text IS NULL OR app_id < $2)
+                AND CASE WHEN $3::text IS NULL THEN status <> 'archived' ELSE status = $3 END
+                AND ($4::text IS NULL OR strpos(folded, $4) > 0 OR app_id = $5)
+                ORDER BY app_id DESC LIMIT $6""",
+            tenant, after, status, folded(q) if q else None, q, limit,
+        )  # fmt: skip
+        return [AppView(*row) for row in rows]
+
+    async def list_app_ids(self, *, tenant: str) -> Sequence[str]:
+        """Every app of an owner, archived ones too."""
+        return [row[0] for row in await self._pool.fetch("SELECT app_id FROM apps WHERE owner_id = $1 ORDER BY app_id", tenant)]
+
+    async def get_logo(self, app_id: str, *, tenant: str) -> Logo:
+        """Raises NotFound, and NoLogo for an app without one."""
+        row = await self._pool.fetchrow(
+            "SELECT l.hash, l.png FROM apps a LEFT JOIN logos l ON l.hash = a.logo_hash WHERE a.app_id = $1 AND a.owner_id = $2",
+            app_id,
+            tenant,
+        )
+        if row is None:
+            raise NotFound
+        if row["hash"] is None:
+            raise NoLogo
+        return Logo(*row)
+
+    async def list_history(self, app_id: str, *, tenant: str, before: int | None, limit: int) -> Sequence[HistoryEntry]:
+        """Latest first, below the version `before`. Raises NotFound."""
+        await self.get_app(app_id, tenant=tenant)
+        rows = await self._pool.fetch(
+            """SELECT version, type, meta->>'actor', recorded_at, array(SELECT json_array_elements_text(data->'changed'))
+               FROM es.events WHERE stream_id = $1 AND ($2::int IS NULL OR version < $2) ORDER BY version DESC LIMIT $3""",
+            app_id, before, limit,
+        )  # fmt: skip
+        return [HistoryEntry(version, event, actor, at, tuple(changed)) for version, event, actor, at, changed in rows]
+
+    async def list_subscriptions(self, *, tenant: str) -> Sequence[SubscriptionView]:
+        """What the tenant is subscribed to now."""
+        rows = await self._pool.fetch(
+            f"SELECT {_SUBSCRIPTION} FROM subscriptions WHERE account_id = $1 AND active ORDER BY product_id", tenant
+        )
+        return [SubscriptionView(*row) for row in rows]
+
+    async def get_subscription(self, subscription_id: str, *, tenant: str) -> SubscriptionView:
+        """Also one that has ended. Raises NotFound."""
+        statement = f"SELECT {_SUBSCRIPTION} FROM subscriptions WHERE subscription_id = $1 AND account_id = $2"
+        row = await self._pool.fetchrow(statement, subscription_id, tenant)
+        if row is None:
+            raise NotFound
+        return SubscriptionView(*row)
