@@ -115,7 +115,9 @@ class Worker:
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
             loop.add_signal_handler(number, self._stopping.set)
-        config = uvicorn.Config(self._answer, host=self._host, port=self._port, lifespan="off", access_log=False, log_config=None)
+        config = uvicorn.Config(
+            self._answer, host=self._host, port=self._port, interface="asgi3", lifespan="off", access_log=False, log_config=None
+        )
         server = _Server(config)
         serving = asyncio.create_task(server.serve())
         working = [asyncio.create_task(self._keep(part), name=part.name) for part in self._parts]
