@@ -1,0 +1,1 @@
+"""What metrics knows about transactions, money, statuses and days, without any machinery."""

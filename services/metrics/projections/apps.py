@@ -1,0 +1,48 @@
+"""Which apps there are and whose they are, from what registry and identity tell."""
+
+from collections.abc import Sequence
+
+import asyncpg
+from latchkey.envelope import Envelope
+from latchkey.events.identity import AccountErased
+from latchkey.events.registry import AppArchived, AppDisabled, AppEnabled, AppRegistered, AppRestored
+
+
+class Apps:
+    """Apps by id, with their owner until that account is erased: from then on nobody can read what the app recorded."""
+
+    async def apply(self, db: asyncpg.Connection, events: Sequence[Envelope]) -> None:
+        """See Handler."""
+        for event in events:
+            match event.data:
+                case AppRegistered(app_id=app_id, owner_id=owner_id, status=status, registered_at=registered_at):
+                    await _alone(db, owner_id)
+                    await db.execute(
+                        """INSERT INTO apps (app_id, owner_id, status, registered_at)
+                        SELECT $1, CASE WHEN EXISTS (SELECT FROM erased_accounts WHERE account_id = $2) THEN NULL ELSE $2 END, $3, $4
+                        ON CONFLICT DO NOTHING""",
+                        app_id, owner_id, status, registered_at,
+                    )  # fmt: skip
+                case AppDisabled(app_id=app_id):
+                    await _standing(db, app_id, "disabled")
+                case AppEnabled(app_id=app_id):
+                    await _standing(db, app_id, "active")
+                case AppArchived(app_id=app_id):
+                    await _standing(db, app_id, "archived")
+                case AppRestored(app_id=app_id, status=status):
+                    await _standing(db, app_id, status)
+                case AccountErased(account_id=account_id):
+                    await _alone(db, account_id)
+                    await db.execute("INSERT INTO erased_accounts (account_id) VALUES ($1) ON CONFLICT DO NOTHING", account_id)
+                    await db.execute("UPDATE apps SET owner_id = NULL WHERE owner_id = $1", account_id)
+                case _:
+                    pass  # what else these two tell does not change whose an app is
+
+
+async def _standing(db: asyncpg.Connection, app_id: str, status: str) -> None:
+    await db.execute("UPDATE apps SET status = $2 WHERE app_id = $1", app_id, status)
+
+
+async def _alone(db: asyncpg.Connection, account_id: str) -> None:
+    """An app and the erasure of its owner may come at the same moment in two transactions, neither of which would see the other."""
+    await db.execute("SELECT pg_advisory_xact_lock(hashtextextended($1, 0))", account_id)

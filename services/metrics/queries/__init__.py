@@ -1,0 +1,1 @@
+"""Everything that the owner of an app can read, from read models only."""
