@@ -5,6 +5,8 @@ import os
 import pwd
 import shutil
 import subprocess
+import tempfile
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -54,15 +56,22 @@ def reachable(wanted: Path, account: Account | None) -> Path:
     return ELSEWHERE / f"{wanted.name}-{hashlib.sha256(str(wanted).encode()).hexdigest()[:12]}"
 
 
-def reachable_copy(folder: Path, program: str, account: Account | None) -> Path:
-    """Return a folder with the same programs that the account can run: this one, or a copy of it under /var/lib/latchkey."""
-    if may(account, "-x", folder / program) and may(account, "-r", folder / "lib"):
-        return folder
-    copy = ELSEWHERE / f"{folder.name}-{hashlib.sha256(str(folder.stat().st_mtime_ns).encode() + bytes(folder)).hexdigest()[:12]}"
+def reachable_copy(root: Path, folders: Sequence[str], name: str, account: Account | None) -> Path:
+    """Return a place with the same folders that the account can read: `root`, or a copy of this name under /var/lib/latchkey.
+
+    Clones share the copy, so the name must tell the version.
+    """
+    if all(may(account, "-r", root / folder) and may(account, "-x", root / folder) for folder in folders):
+        return root
+    copy = ELSEWHERE / name
     if not copy.exists():
         ELSEWHERE.mkdir(mode=0o711, exist_ok=True)
-        fresh = copy.with_name(f"{copy.name}.{os.getpid()}")
-        shutil.copytree(folder, fresh, symlinks=True)
+        fresh = Path(tempfile.mkdtemp(prefix=f"{name}.", dir=ELSEWHERE))
+        for folder in folders:
+            shutil.copytree(root / folder, fresh / folder, symlinks=True)
         subprocess.run(["chmod", "-R", "a+rX", str(fresh)], check=True)
-        fresh.rename(copy)
+        try:
+            fresh.rename(copy)
+        except OSError:  # Another start was faster, with the same programs.
+            shutil.rmtree(fresh)
     return copy

