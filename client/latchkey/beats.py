@@ -2,8 +2,10 @@
 
 import json
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Final
 
 from pydantic_core import from_json
@@ -14,9 +16,8 @@ BEAT_KEY: Final = b"!"
 """The one key of all beats: no ring id begins with it, and compaction keeps the last beat only."""
 
 
-def boot_clock() -> float:
-    """Seconds since the machine booted, counting those in which it was suspended, where the system tells; never set back."""
-    return time.clock_gettime(getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+boot_clock: Final[Callable[[], float]] = partial(time.clock_gettime, getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC))
+"""Seconds since the machine booted, counting those in which it was suspended, where the system tells; never set back."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -62,11 +62,22 @@ def make_key(kind: Kind, environment: Environment, entropy: bytes) -> str:
 def parse_key(text: str) -> ParsedKey | None:
     """Return what the text says of itself, or `None` when it is no key: wrong shape or wrong checksum. Looks nothing up."""
     prefix = _PREFIXES.get(text[:_PREFIX])
-    if prefix is None or len(text) != _LENGTH or not (text.isascii() and text[_PREFIX:].isalnum()):
-        return None
-    if _checksum(text[:-_CHECK].encode()) != text[-_CHECK:]:
+    if prefix is None or covered(text) is None or not text[_PREFIX:].isalnum():
         return None
     return ParsedKey(prefix[0], prefix[1], text)
+
+
+def covered(text: str) -> bytes | None:
+    """The bytes that the checksum covers, when the text has a key's length and a right checksum; says nothing of its shape."""
+    if len(text) != _LENGTH or not text.isascii():
+        return None
+    body = text[:-_CHECK].encode()
+    return body if text[-_CHECK:] == _checksum(body) else None
+
+
+def prefix_of(kind: Kind, environment: Environment) -> bytes:
+    """What a key of this kind and environment begins with."""
+    return f"lk_{kind}_{environment}_".encode()
 
 
 def key_digest(text: str) -> bytes:

@@ -14,14 +14,16 @@ from latchkey.beats import BEAT_KEY, boot_clock, decode_beat
 from latchkey.directory import Directory
 from latchkey.freshness import NEVER, Freshness
 from latchkey.judging import Code, judge
-from latchkey.keyformat import Environment, Kind, ParsedKey, parse_key
+from latchkey.keyformat import Environment, Kind, ParsedKey, covered, parse_key
 from latchkey.rings import PairRecord, PairStatus, decode_ring
 from latchkey.states import BadState
 from latchkey.topics import KEYS_VERIFIER_STATE
 
 MAX_WAITERS: Final = 1024
-RELOAD_SECONDS: Final = 24 * 3600.0
-"""After a longer cut the topic is read from its start: tombstones are only kept for 7 days."""
+RELOAD_SECONDS: Final = 300.0
+"""After a longer cut the topic is read from its start: meanwhile it may have been made anew and have grown beyond where we were,
+and tombstones are only kept for 7 days.
+"""
 _NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _log = logging.getLogger("latchkey.verifier")
 
@@ -33,6 +35,9 @@ class Verdict(NamedTuple):
     record: PairRecord | None
     kind: Kind | None
     environment: Environment | None
+
+
+_MALFORMED: Final = Verdict(Code.MALFORMED, None, None, None)
 
 
 class _Record(Protocol):
@@ -87,12 +92,16 @@ class LocalVerifier:
 
     def check(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key at once. A key made within the last moments may be NOT_FOUND; `check_fresh` waits for those."""
-        parsed = parse_key(key_text)
-        if parsed is None:
-            return Verdict(Code.MALFORMED, None, None, None)
-        if self._clock() >= self._fresh_until:
-            return Verdict(Code.STALE_FEED, None, parsed.kind, parsed.environment)
-        return self._judge(parsed, origin, ip, scope)
+        body = covered(key_text)
+        if body is None:
+            return _MALFORMED
+        now = self._clock()
+        entry = self._directory.look_up(body) if now < self._fresh_until else None
+        if entry is None:
+            return self._unknown(key_text, now)
+        record, kind, environment, _ = entry
+        wall = _NO_DEADLINE if record.status is PairStatus.ACTIVE and record.expires_at is None else self._wall(now)
+        return Verdict(judge(record, kind, wall, origin=origin, ip=ip, scope=scope), record, kind, environment)
 
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key; one that is well-formed and unknown is NOT_FOUND only once everything committed before the call is known.
@@ -115,16 +124,17 @@ class LocalVerifier:
             self._waiters -= 1
         if not known or not self.fresh:
             return verdict._replace(code=Code.STALE_FEED)
-        return self._judge(parsed, origin, ip, scope)
+        return self.check(key_text, origin=origin, ip=ip, scope=scope)
 
-    def _judge(self, parsed: ParsedKey, origin: str | None, ip: str | None, scope: str | None) -> Verdict:
-        record = self._directory.find(parsed)
-        if record is None or (record.status is PairStatus.ACTIVE and record.expires_at is None):
-            now = _NO_DEADLINE
-        else:
-            now = self._freshness.wall(self._clock()) or datetime.now(UTC)
-        code = judge(record, parsed.kind, now, origin=origin, ip=ip, scope=scope)
-        return Verdict(code, record, parsed.kind, parsed.environment)
+    def _unknown(self, key_text: str, now: float) -> Verdict:
+        parsed = parse_key(key_text)
+        if parsed is None:
+            return _MALFORMED
+        code = Code.NOT_FOUND if now < self._fresh_until else Code.STALE_FEED
+        return Verdict(code, None, parsed.kind, parsed.environment)
+
+    def _wall(self, now: float) -> datetime:
+        return self._freshness.wall(now) or datetime.now(UTC)
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
         try:
@@ -185,6 +195,8 @@ class LocalVerifier:
             t0 = self._clock()
             async with asyncio.timeout(15):
                 end = (await asker.end_offsets([self._partition]))[self._partition]
+            if end < self._next:
+                raise BadState("the topic ends before what was read of it: it was made anew")
             self._freshness.asked(t0, end)
             await asyncio.sleep(self._bound / 8)
 

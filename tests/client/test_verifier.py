@@ -1,0 +1,191 @@
+"""The local verifier on a real topic: what it answers, how soon, and that it refuses rather than guesses."""
+
+import asyncio
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from aiokafka import AIOKafkaProducer
+from latchkey.beats import BEAT_KEY, Beats, boot_clock, encode_beat
+from latchkey.envelope import splice
+from latchkey.judging import Code, PairRecord, PairStatus, RingRecord, encode_ring
+from latchkey.keyformat import Environment, Kind, key_digest, make_key
+from latchkey.topics import KEYS_VERIFIER_STATE, Topic
+from latchkey.topics import TOPICS as ALL_TOPICS
+from latchkey.verifier import MAX_WAITERS, LocalVerifier
+
+from stack.testing import RealStack
+
+pytestmark = pytest.mark.stack
+
+BOUND_MS = 600
+FEED = next(topic for topic in ALL_TOPICS if topic.name == KEYS_VERIFIER_STATE)
+
+
+def key(number: int, kind: Kind = Kind.SECRET) -> str:
+    return make_key(kind, Environment.LIVE, bytes([number, kind is Kind.SECRET]) + bytes(30))
+
+
+def pair(number: int) -> PairRecord:
+    digests = key_digest(key(number, Kind.PUBLIC)), key_digest(key(number))
+    return PairRecord(f"kr_{number}", f"kp_{number}", f"app_{number}", "acc_1", "live", *digests, PairStatus.ACTIVE, f"lin_{number}")
+
+
+class Leader:
+    """The keys service as far as the topic shows it: rings, and a beat every quarter of the bound."""
+
+    def __init__(self, bootstrap: str, topic: Topic) -> None:
+        self.topic, self.beating = topic, True
+        self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=False)
+        self._versions: dict[str, int] = {}
+        self._task: asyncio.Task[None] | None = None
+
+    async def start(self) -> None:
+        await self._producer.start()
+        self._task = asyncio.create_task(self._beat())
+
+    async def stop(self) -> None:
+        assert self._task is not None
+        self._task.cancel()
+        await asyncio.wait([self._task])
+        await self._producer.stop()
+
+    async def put(self, record: PairRecord, version: int | None = None) -> None:
+        """Publish the ring of this one pair."""
+        version = version or self._versions.get(record.ring_id, 0) + 1
+        self._versions[record.ring_id] = version
+        ring = RingRecord(record.ring_id, version, (record,))
+        await self.put_raw(record.ring_id, splice(encode_ring(ring).encode(), version))
+
+    async def put_raw(self, ring_id: str, raw: bytes | None) -> None:
+        await self._producer.send_and_wait(self.topic.name, raw, key=ring_id.encode(), partition=0)
+
+    async def _beat(self) -> None:
+        beats = Beats(uuid.uuid4().hex)
+        while True:
+            if self.beating:
+                beat = beats.make(boot_clock(), datetime.now(UTC))
+                await self._producer.send_and_wait(self.topic.name, encode_beat(beat), key=BEAT_KEY, partition=0)
+                beats.acknowledged(beat, boot_clock())
+            await asyncio.sleep(BOUND_MS / 4000)
+
+
+@pytest.fixture
+async def exits() -> AsyncIterator[AsyncExitStack]:
+    async with AsyncExitStack() as made:
+        yield made
+
+
+@pytest.fixture
+async def leader(stack: RealStack, exits: AsyncExitStack) -> Leader:
+    topic = Topic(f"test.verifier.{uuid.uuid4().hex}", 1, FEED.config)
+    stack.make_topics(topic)
+    made = Leader(stack.kafka.bootstrap, topic)
+    await made.start()
+    exits.push_async_callback(made.stop)
+    return made
+
+
+@pytest.fixture
+async def verifier(stack: RealStack, leader: Leader, exits: AsyncExitStack) -> LocalVerifier:
+    await leader.put(pair(1))
+    made = LocalVerifier(stack.kafka.bootstrap, bound_ms=BOUND_MS, topic=leader.topic.name)
+    assert made.check(key(1)).code is Code.STALE_FEED
+    await made.start()
+    exits.push_async_callback(made.stop)
+    assert await made.ready(10)
+    return made
+
+
+async def until(holds: Callable[[], bool], seconds: float = 5) -> float:
+    began = time.monotonic()
+    async with asyncio.timeout(seconds):
+        while True:
+            if holds():
+                return time.monotonic() - began
+            await asyncio.sleep(0.001)
+
+
+async def test_it_answers_what_the_keys_service_would(leader: Leader, verifier: LocalVerifier) -> None:
+    verdict = verifier.check(key(1))
+    assert (verdict.code, verdict.record, verdict.kind, verdict.environment) == (Code.VALID, pair(1), Kind.SECRET, Environment.LIVE)
+    assert verifier.check(key(1, Kind.PUBLIC)).kind is Kind.PUBLIC
+    assert verifier.check(key(1), origin="https://shop.example").code is Code.FORBIDDEN_ORIGIN
+    assert verifier.check(key(1)[:-1] + "0").code is Code.MALFORMED
+    assert verifier.check(key(2)).code is Code.NOT_FOUND
+    await leader.put(replace(pair(1), scopes=frozenset({"pay"})))
+    await until(lambda: verifier.check(key(1), scope="pay").code is Code.VALID)
+    assert verifier.age_seconds < BOUND_MS / 1000
+
+
+async def test_a_revoked_key_is_refused_within_the_bound_and_for_ever(leader: Leader, verifier: LocalVerifier) -> None:
+    await leader.put(replace(pair(1), status=PairStatus.REVOKED))
+    assert await until(lambda: verifier.check(key(1)).code is Code.REVOKED) < BOUND_MS / 1000
+    await leader.put(pair(1), version=1)
+    await leader.put(pair(3))
+    await until(lambda: verifier.check(key(3)).code is Code.VALID)
+    assert verifier.check(key(1)).code is Code.REVOKED
+
+
+async def test_a_frozen_leader_ends_in_a_refusal_and_a_new_beat_in_answers(leader: Leader, verifier: LocalVerifier) -> None:
+    leader.beating = False
+    assert await until(lambda: verifier.check(key(1)).code is Code.STALE_FEED) < 2 * BOUND_MS / 1000
+    leader.beating = True
+    await until(lambda: verifier.check(key(1)).code is Code.VALID)
+
+
+async def test_an_erased_ring_does_not_come_back(leader: Leader, verifier: LocalVerifier) -> None:
+    await leader.put_raw("kr_1", None)
+    await until(lambda: verifier.check(key(1)).code is Code.NOT_FOUND)
+    await leader.put(pair(1))
+    await leader.put(pair(3))
+    await until(lambda: verifier.check(key(3)).code is Code.VALID)
+    assert verifier.check(key(1)).code is Code.NOT_FOUND
+
+
+async def test_a_ring_that_cannot_be_read_is_refused_until_it_can(leader: Leader, verifier: LocalVerifier) -> None:
+    await leader.put_raw("kr_1", b"{broken")
+    await until(lambda: verifier.check(key(1)).code is Code.NOT_FOUND)
+    assert verifier.unreadable == 1
+    await leader.put(pair(1))
+    await until(lambda: verifier.check(key(1)).code is Code.VALID)
+
+
+async def test_a_new_key_is_never_refused_for_being_new(leader: Leader, verifier: LocalVerifier) -> None:
+    asked = asyncio.create_task(verifier.check_fresh(key(5)))
+    await asyncio.sleep(0.05)
+    await leader.put(pair(5))
+    assert (await asked).code is Code.VALID
+    assert (await verifier.check_fresh(key(6))).code is Code.NOT_FOUND
+    assert (await verifier.check_fresh("nonsense")).code is Code.MALFORMED
+
+
+async def test_waiting_is_bounded_in_number_and_in_time(leader: Leader, verifier: LocalVerifier) -> None:
+    leader.beating = False
+    waiting = [asyncio.create_task(verifier.check_fresh(key(7))) for _ in range(MAX_WAITERS)]
+    await asyncio.sleep(0)
+    assert (await verifier.check_fresh(key(7))).code is Code.STALE_FEED
+    assert {verdict.code for verdict in await asyncio.gather(*waiting)} == {Code.STALE_FEED}
+
+
+async def test_an_overlap_ends_at_its_deadline_by_the_databases_clock(leader: Leader, verifier: LocalVerifier) -> None:
+    ends = datetime.now(UTC) + timedelta(seconds=0.5)
+    await leader.put(replace(pair(1), status=PairStatus.RETIRING, valid_until=ends))
+    await until(lambda: verifier.check(key(1)).record != pair(1))
+    assert verifier.check(key(1)).code is Code.VALID
+    await until(lambda: verifier.check(key(1)).code is Code.ROTATED)
+    assert abs((datetime.now(UTC) - ends).total_seconds()) < 0.25
+
+
+async def test_a_topic_made_anew_is_read_from_its_start(stack: RealStack, leader: Leader, verifier: LocalVerifier) -> None:
+    leader.beating = False
+    await until(lambda: not verifier.fresh)
+    stack.empty_topics(leader.topic)
+    await leader.put(pair(9))
+    leader.beating = True
+    await until(lambda: verifier.check(key(9)).code is Code.VALID, seconds=20)
+    assert verifier.check(key(1)).code is Code.NOT_FOUND
