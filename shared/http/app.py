@@ -1,0 +1,70 @@
+"""The app factory: from a service's routers and objects to the ASGI app that its main process serves."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+from fastapi import APIRouter, FastAPI
+from prometheus_client import CollectorRegistry
+from starlette.types import ASGIApp, Receive, Scope, Send
+
+from shared import telemetry
+from shared.http import openapi, problems
+from shared.http.edge import Edge, HttpMetrics
+from shared.http.health import Check, Health
+from shared.http.paging import Cursors
+from shared.http.tokens import TokenChecker
+from shared.sealing import derive_key
+from shared.settings import ServiceSettings
+
+BODY_LIMIT: Final = 256 * 1024
+
+
+class ServiceApp(FastAPI):
+    """A FastAPI app with its health, its settings, and `hot`: paths that are answered by a plain ASGI app before anything else runs."""
+
+    health: Health
+    settings: ServiceSettings
+    hot: Mapping[str, ASGIApp]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            app = self.hot.get(scope["path"])
+            if app is not None:
+                await app(scope, receive, send)
+                return
+        await super().__call__(scope, receive, send)
+
+    def openapi(self) -> dict[str, Any]:
+        """The OpenAPI document, with every problem and header that an operation can answer with."""
+        if self.openapi_schema is None:
+            self.openapi_schema = openapi.describe(self)
+        return self.openapi_schema
+
+
+def create_app(
+    service: str,
+    *,
+    routers: Sequence[APIRouter],
+    provides: Sequence[object],
+    tokens: TokenChecker,
+    settings: ServiceSettings,
+    ready: Sequence[Check] = (),
+    body_limit: int = BODY_LIMIT,
+    hot: Mapping[str, ASGIApp] | None = None,
+    registry: CollectorRegistry | None = None,
+) -> ServiceApp:
+    """Build the app. Routes find each object of `provides` by its class; `hot` holds exact paths; `body_limit` is in bytes."""
+    app = ServiceApp(
+        title=f"Latchkey {service}", version="1", docs_url=None, redoc_url=None, redirect_slashes=False,
+        telemetry={"tracing": False, "metrics": False, "logs": False},
+    )  # fmt: skip
+    registry = registry or telemetry.registry()
+    app.settings, app.hot, app.health = settings, hot or {}, Health(ready, registry)
+    cursors = Cursors(derive_key(settings.master_key, "cursors"))
+    app.state.idempotency_key = derive_key(settings.master_key, "idempotency")
+    app.state.parts = {type(thing): thing for thing in (cursors, tokens, *provides)}
+    for router in routers:
+        app.router.routes.extend(router.routes)  # as they are: an include would look a route up twice on every request
+    problems.install(app)
+    app.add_middleware(Edge, body_limit=body_limit, metrics=HttpMetrics(registry))
+    return app

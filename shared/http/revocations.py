@@ -1,0 +1,120 @@
+"""Ended sessions and raised generations, heard from Kafka as they happen; with Kafka away tokens still die of age."""
+
+import asyncio
+import time
+from collections import OrderedDict
+from collections.abc import Callable
+from types import TracebackType
+from typing import Final, Self
+
+import structlog
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka.errors import KafkaError
+from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode
+from latchkey.events import PublicEvent
+from latchkey.events.identity import AccountErased, SessionsRevoked
+from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
+
+from shared.http.tokens import Claims
+
+REMEMBERED: Final = 600.0  # seconds; twice as long as an access token lives
+_MOST: Final = 200_000
+_RETRY: Final = 1.0
+_STOP: Final = 5.0
+_EVERY: Final = 2**31
+_log = structlog.get_logger()
+
+
+class Heard:
+    """The lowest generation that still counts for each account, and ended sessions; each forgotten once no token can be that old."""
+
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
+        """`clock` is in seconds."""
+        self._clock = clock
+        self._until = OrderedDict[str, tuple[float, int]]()
+
+    def hear(self, event: PublicEvent | None) -> None:
+        """Take an event of identity; others mean nothing here."""
+        match event:
+            case SessionsRevoked(session_id=str(session_id)):
+                self._keep(f"session {session_id}", _EVERY)
+            case SessionsRevoked(account_id=account_id, generation=int(generation)):
+                self._keep(f"account {account_id}", generation)
+            case AccountErased(account_id=account_id):
+                self._keep(f"account {account_id}", _EVERY)
+            case _:
+                pass
+
+    async def is_revoked(self, claims: Claims) -> bool:
+        """See Revocations."""
+        if not self._until or claims.kind == "service":
+            return False
+        least = self._until.get(f"account {claims.subject}")
+        return (least is not None and claims.generation < least[1]) or f"session {claims.session_id}" in self._until
+
+    def _keep(self, name: str, generation: int) -> None:
+        now = self._clock()
+        before = self._until.pop(name, (0.0, 0))
+        self._until[name] = (now + REMEMBERED, max(before[1], generation))
+        while self._until and (len(self._until) > _MOST or next(iter(self._until.values()))[0] < now):
+            self._until.popitem(last=False)
+
+
+class KafkaRevocations(Heard):
+    """Listens to every partition of identity's account events, from ten minutes ago, for ever. Use as an async context manager."""
+
+    def __init__(self, bootstrap: str) -> None:
+        super().__init__()
+        self._bootstrap = bootstrap
+        self._task: asyncio.Task[None] | None = None
+
+    async def __aenter__(self) -> Self:
+        self._task = asyncio.create_task(self._run())
+        return self
+
+    async def __aexit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+        if self._task:
+            self._task.cancel()
+            await asyncio.gather(self._task, return_exceptions=True)
+
+    async def _run(self) -> None:
+        while True:
+            try:
+                await self._listen()
+            except (KafkaError, OSError, TimeoutError) as error:
+                _log.warning("revocations are not heard; tokens end by age", error=type(error).__name__)
+            await asyncio.sleep(_RETRY)
+
+    async def _listen(self) -> None:
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False)
+        try:
+            await consumer.start()
+            numbers = consumer.partitions_for_topic(IDENTITY_ACCOUNT_EVENTS) or await _partitions(consumer)
+            partitions = [TopicPartition(IDENTITY_ACCOUNT_EVENTS, number) for number in numbers]
+            if not partitions:
+                return
+            consumer.assign(partitions)
+            since = int((time.time() - REMEMBERED) * 1000)
+            for partition, found in (await consumer.offsets_for_times(dict.fromkeys(partitions, since))).items():
+                if found is None:
+                    await consumer.seek_to_end(partition)
+                else:
+                    consumer.seek(partition, found.offset)
+            while True:
+                for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                    for record in records:
+                        self._take(record.value)
+        finally:
+            async with asyncio.timeout(_STOP):
+                await consumer.stop()
+
+    def _take(self, value: bytes | None) -> None:
+        try:
+            self.hear(decode(value).data if value else None)
+        except (BadEnvelope, UnknownMajorVersion) as error:
+            _log.warning("a record of identity could not be read", error=str(error))
+
+
+async def _partitions(consumer: AIOKafkaConsumer) -> set[int]:
+    await consumer.topics()
+    return consumer.partitions_for_topic(IDENTITY_ACCOUNT_EVENTS) or set()

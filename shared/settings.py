@@ -1,0 +1,94 @@
+"""What a service reads from its environment: once, at start, whole or not at all."""
+
+import base64
+import binascii
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Annotated, Any, Final, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+MASTER_KEY_BYTES: Final = 32
+_WEAKEST: Final = 8  # different byte values: 32 random bytes have fewer than this once in 10^40 draws
+
+
+class SettingsWrong(SystemExit):
+    """The process cannot start; the text has one sentence for each variable that is missing or wrong, and never a value."""
+
+
+def _key(value: object) -> object:
+    if not isinstance(value, str):
+        return value
+    try:
+        key = base64.b64decode(value, validate=True)
+    except binascii.Error:
+        raise ValueError(f"must be base64 of {MASTER_KEY_BYTES} random bytes") from None
+    if len(key) != MASTER_KEY_BYTES:
+        raise ValueError(f"must be base64 of {MASTER_KEY_BYTES} random bytes, not of {len(key)}")
+    if len(set(key)) < _WEAKEST:
+        raise ValueError("is not random; make one with: head -c 32 /dev/urandom | base64")
+    return key
+
+
+Secret = Annotated[str, Field(min_length=1, repr=False)]
+MasterKey = Annotated[bytes, BeforeValidator(_key), Field(repr=False)]
+
+
+class ServiceSettings(BaseModel):
+    """The settings that every service has. A service adds its own fields in a subclass; the variable of `port` is `<PREFIX>PORT`.
+
+    Everything without a default is required. Each may come from a file named by `<VARIABLE>_FILE` instead. Ports end at 63,535, because the
+    internal ones lie 1,000 (main) and 2,000 (worker) above.
+    """
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    database_url: Secret
+    owner_database_url: Annotated[str | None, Field(repr=False)] = None
+    read_database_url: Secret
+    redis_url: Secret
+    kafka_bootstrap: str
+    identity_url: str
+    host: str = "127.0.0.1"
+    port: Annotated[int, Field(ge=1, le=63_535)]
+    master_key: MasterKey
+    trusted_proxies: str = ""
+    drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
+    graceful_seconds: Annotated[int, Field(ge=1, le=300)] = 20
+
+    @classmethod
+    def from_env(cls, prefix: str, environ: Mapping[str, str] | None = None) -> Self:
+        """Read `<prefix><FIELD>` for every field. Raises SettingsWrong (exit status 1, the sentences on stderr)."""
+        environ = os.environ if environ is None else environ
+        values: dict[str, Any] = {}
+        wrong: list[str] = []
+        for field in cls.model_fields:
+            try:
+                value = _read(f"{prefix}{field.upper()}", environ)
+            except OSError as error:
+                wrong.append(f"{prefix}{field.upper()}_FILE names a file that cannot be read ({error.strerror}).")
+                value = None
+            if value is not None:
+                values[field] = value
+        try:
+            settings = cls.model_validate(values)
+        except ValidationError as error:
+            wrong += [_sentence(prefix, fault["loc"], fault["type"], fault["msg"]) for fault in error.errors(include_input=False)]
+            raise SettingsWrong("\n".join(wrong)) from None
+        if wrong:
+            raise SettingsWrong("\n".join(wrong))
+        return settings
+
+
+def _read(name: str, environ: Mapping[str, str]) -> str | None:
+    if f"{name}_FILE" in environ:
+        return Path(environ[f"{name}_FILE"]).read_text(encoding="utf-8").rstrip("\r\n")
+    return environ.get(name)
+
+
+def _sentence(prefix: str, loc: tuple[int | str, ...], kind: str, message: str) -> str:
+    name = f"{prefix}{'.'.join(map(str, loc)).upper()}"
+    if kind == "missing":
+        return f"{name} is not set (nor {name}_FILE)."
+    return f"{name}: {message.removeprefix('Value error, ')}."

@@ -1,0 +1,96 @@
+"""Structured JSON logs that hold no secret, and the Prometheus registry of a process."""
+
+import logging
+import re
+import sys
+import time
+import traceback
+from collections.abc import Mapping, MutableMapping, Sequence
+from typing import Any, Final
+
+import structlog
+from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from pydantic_core import to_json
+
+HIDDEN: Final = "[hidden]"
+_SECRET_NAMES: Final = re.compile(
+    r"authorization|cookie|passw|secret|token|api_?key|master_?key|private|credential|e_?mail|^(to|code|totp|otp|phone|body)$",
+    re.IGNORECASE,
+)
+_SECRET_TEXTS: Final = re.compile(
+    r"lk_sk_[A-Za-z0-9_]+"  # a secret key of ours
+    r"|eyJ[\w-]{5,}\.[\w-]+\.[\w-]*"  # a JSON Web Token
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password in a URL
+    r"|(?i:(?:bearer|basic)\s+[\w.~+/=-]{6,})"
+    r"|[^\s@<>\"'=:,;()\[\]]+@[\w-]+(?:\.[\w-]+)+"  # an e-mail address
+)
+_CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
+
+
+def registry() -> CollectorRegistry:
+    """A registry with the figures of the process and of its garbage collector already in it; one a process."""
+    made = CollectorRegistry()
+    ProcessCollector(registry=made)
+    PlatformCollector(registry=made)
+    GCCollector(registry=made)
+    return made
+
+
+def redact(value: Any, name: str = "") -> Any:
+    """The value without secrets: everything under a name that tells one, and every text that looks like one, at any depth."""
+    if isinstance(value, str):
+        return HIDDEN if _SECRET_NAMES.search(name) else _SECRET_TEXTS.sub(HIDDEN, value)
+    if isinstance(value, bool | int | float) or value is None:
+        return HIDDEN if _SECRET_NAMES.search(name) and not isinstance(value, bool) and value is not None else value
+    if isinstance(value, Mapping):
+        return {str(key): redact(inner, str(key)) for key, inner in value.items()}
+    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
+        return [redact(inner, name) for inner in value]
+    return redact(str(value), name)
+
+
+def write(fields: Mapping[str, Any]) -> None:
+    """One line of JSON on standard output, redacted; a line break inside a value is escaped, so nobody can forge a line."""
+    sys.stdout.write(to_json(redact(fields)).decode() + "\n")
+    sys.stdout.flush()
+
+
+def failure(event: str, error: BaseException, **fields: Any) -> None:
+    """One line about an error nobody expected, with its trace of file and line: without local variables, which hold secrets."""
+    write({"event": event, "level": "error", "timestamp": time.time(), **fields, "error": "".join(traceback.format_exception(error))})
+
+
+def configure_logs(service: str, process: str, level: int = logging.INFO) -> None:
+    """Send structlog and the standard library's logging through one pipe: JSON lines with time, level, service and process."""
+
+    def stamp(_logger: Any, _method: str, event: MutableMapping[str, Any]) -> MutableMapping[str, Any]:
+        return {"service": service, "process": process, **redact(event)}
+
+    shared: list[Any] = [
+        structlog.contextvars.merge_contextvars,
+        structlog.processors.add_log_level,
+        structlog.processors.TimeStamper(fmt="iso", utc=True),
+        structlog.processors.format_exc_info,
+        stamp,
+    ]
+    structlog.configure(
+        processors=[*shared, structlog.processors.JSONRenderer()],
+        wrapper_class=structlog.make_filtering_bound_logger(level),
+        logger_factory=structlog.PrintLoggerFactory(),
+        cache_logger_on_first_use=True,
+    )
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(
+        structlog.stdlib.ProcessorFormatter(
+            foreign_pre_chain=shared,
+            processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
+        )
+    )
+    logging.basicConfig(handlers=[handler], level=level, force=True)
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it repeats, at every retry, that a broker is away
+    logging.getLogger("httpx2").setLevel(logging.WARNING)
+
+
+def printable(text: str, limit: int = 256) -> str:
+    """Text from a stranger, fit to be stored and shown: no control characters, at most `limit` characters."""
+    return _CONTROL.sub("", text[:limit])

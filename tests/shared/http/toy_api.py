@@ -1,0 +1,200 @@
+"""A service as small as one can be, with every feature of the HTTP kit in it."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+
+import jwt
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
+from fastapi import Response
+from prometheus_client import CollectorRegistry
+from pydantic import BaseModel, Field
+
+from shared.errors import Conflict, Gone, NotFound, TooManyRequests
+from shared.http.app import ServiceApp, create_app
+from shared.http.caller import Anyone, Caller, IfMatch, MaybeIfMatch, Person, requires
+from shared.http.headers import EventPosition, no_store, tagged, versioned, wait_for
+from shared.http.health import Check
+from shared.http.paging import Cursors, CursorText, Limit, Page
+from shared.http.revocations import Heard
+from shared.http.routing import UNKEYED, Router, provided
+from shared.http.schemas import Body
+from shared.http.tokens import AUDIENCE, ISSUER, PERSON_TYPE, SERVICE_TYPE, TokenChecker
+from shared.settings import ServiceSettings
+from shared.store.records import Context
+
+KID = "k1"
+PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
+MASTER = bytes(range(100, 132))
+
+
+class OneKey:
+    """The key set of the tests."""
+
+    async def key(self, kid: str) -> Ed25519PublicKey | None:
+        return PRIVATE.public_key() if kid == KID else None
+
+
+def sign(claims: Mapping[str, Any], **header: Any) -> str:
+    return jwt.encode(dict(claims), PRIVATE, algorithm="EdDSA", headers={"kid": KID, **header})
+
+
+def person_claims(**changed: Any) -> dict[str, Any]:
+    now = int(time.time())
+    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "acc_1", "sid": "ses_1", "gen": 1, "iat": now, "exp": now + 300, "jti": "j1"}
+    return claims | changed
+
+
+def person(**changed: Any) -> dict[str, str]:
+    """The header of a signed-in person."""
+    return {"authorization": f"Bearer {sign(person_claims(**changed), typ=PERSON_TYPE)}"}
+
+
+def machine(scope: str) -> dict[str, str]:
+    """The header of a service client."""
+    claims = person_claims(sub="cli_1", scope=scope)
+    return {"authorization": f"Bearer {sign({k: v for k, v in claims.items() if k not in {'sid', 'gen'}}, typ=SERVICE_TYPE)}"}
+
+
+@dataclass
+class Things:
+    """Stands for commands and queries: remembers the contexts it was given."""
+
+    contexts: list[Context] = field(default_factory=list)
+    callers: list[Caller] = field(default_factory=list)
+    raises: Exception | None = None
+    seen: dict[str, int] = field(default_factory=dict)
+
+    def command(self, context: Context) -> "Left":
+        self.contexts.append(context)
+        if self.raises:
+            raise self.raises
+        return Left("thing_1", 3, 2)
+
+    async def reached(self, stream_id: str, version: int) -> bool:
+        return self.seen.get(stream_id, 0) >= version
+
+
+@dataclass(frozen=True)
+class Left:
+    stream_id: str
+    version: int
+    public_version: int
+
+
+class Register(Body):
+    name: Annotated[str, Field(min_length=2, max_length=80)]
+    size: Annotated[int, Field(ge=1)] = 1
+    tags: tuple[Annotated[str, Field(max_length=5)], ...] = ()
+
+
+class SignUp(Body):
+    email: str
+
+
+class Thing(BaseModel):
+    thing_id: str
+    version: int
+
+
+class Number(BaseModel):
+    number: int
+
+
+router = Router(prefix="/v1", tags=["things"])
+Parts = Annotated[Things, provided(Things)]
+Signer = Annotated[Cursors, provided(Cursors)]
+
+
+@router.post("/things", status_code=201)
+async def register(body: Register, caller: Person, things: Parts, response: Response) -> Thing:
+    """Register a thing."""
+    decided = things.command(caller.context())
+    versioned(response, "toy", decided)
+    assert body.name
+    return Thing(thing_id=decided.stream_id, version=decided.version)
+
+
+@router.patch("/things/{thing_id}")
+async def change(thing_id: str, body: Register, caller: Person, version: IfMatch, things: Parts, response: Response) -> Thing:
+    """Change a thing."""
+    decided = things.command(caller.context(version))
+    versioned(response, "toy", decided)
+    assert body.name
+    return Thing(thing_id=thing_id, version=decided.version)
+
+
+@router.post("/things/{thing_id}/disable")
+async def disable(thing_id: str, caller: Person, version: MaybeIfMatch, things: Parts) -> Thing:
+    """Disable a thing."""
+    return Thing(thing_id=thing_id, version=things.command(caller.context(version)).version)
+
+
+@router.get("/things/{thing_id}")
+async def get_thing(thing_id: str, caller: Person, things: Parts, response: Response, position: EventPosition = None) -> Thing:
+    """Read a thing of another service."""
+    await wait_for(position, "toy", things, seconds=0.1)
+    things.callers.append(caller)
+    match thing_id:
+        case "missing":
+            raise NotFound
+        case "gone":
+            raise Gone
+        case "busy":
+            raise TooManyRequests(retry_after=6.2)
+        case "taken":
+            raise Conflict("Another one has it.")
+        case "broken":
+            raise RuntimeError("the password is hunter2")
+        case _:
+            pass
+    if things.raises:
+        raise things.raises
+    tagged(response, 3)
+    return Thing(thing_id=thing_id, version=3)
+
+
+@router.get("/numbers")
+async def list_numbers(caller: Person, cursors: Signer, limit: Limit = 2, cursor: CursorText = None, even: bool = False) -> Page[Number]:
+    """List five numbers."""
+    after = cursors.read(cursor, "numbers", caller.account_id, even)
+    rows = [n for n in range(1, 6) if n > (after["n"] if after else 0) and not (even and n % 2)]
+    return Page[Number].of(
+        rows[: limit + 1], limit, lambda n: cursors.make({"n": n}, "numbers", caller.account_id, even), lambda n: Number(number=n)
+    )
+
+
+@router.post("/accounts", status_code=202)
+async def sign_up(body: SignUp, caller: Anyone, things: Parts) -> Thing:
+    """Sign up without a credential."""
+    return Thing(thing_id="acc_9", version=things.command(caller.context(tenant="acc_9", email=body.email)).version)
+
+
+@router.post("/sessions", status_code=201, openapi_extra=UNKEYED)
+async def sign_in(body: SignUp, caller: Anyone, things: Parts, response: Response) -> Thing:
+    """Sign in: takes no Idempotency-Key."""
+    no_store(response)
+    assert body.email
+    return Thing(thing_id="ses_9", version=things.command(caller.context(tenant="acc_9")).version)
+
+
+@router.get("/feed")
+async def feed(caller: Annotated[Caller, requires("feed:toy")]) -> Number:
+    """Read the feed as a machine."""
+    return Number(number=len(caller.scopes))
+
+
+def settings(**changed: Any) -> ServiceSettings:
+    values: dict[str, Any] = {
+        "database_url": "postgres://nobody", "read_database_url": "postgres://nobody", "redis_url": "redis://nobody",
+        "kafka_bootstrap": "nobody", "identity_url": "http://nobody", "port": 9, "master_key": MASTER,
+    }  # fmt: skip
+    return ServiceSettings(**(values | changed))
+
+
+def toy(things: Things, heard: Heard | None = None, *, ready: tuple[Check, ...] = (), **changed: Any) -> ServiceApp:
+    return create_app(
+        "toy", routers=[router], provides=[things], tokens=TokenChecker(OneKey(), heard or Heard()), settings=settings(**changed),
+        ready=ready, body_limit=1_000, registry=CollectorRegistry(),
+    )  # fmt: skip
