@@ -6,21 +6,28 @@ import logging
 import signal
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
-from typing import Any, Final
+from functools import partial
+from typing import Final, TypeVar
 
 import asyncpg
-import uvicorn
+import uvloop
 from latchkey.consumer import Consumer
-from prometheus_client import CollectorRegistry, Counter, generate_latest
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
-from pydantic_core import to_json
 
+from shared.http.health import Check, Health
+from shared.http.serving import WORKER_INTERNAL, internal
 from shared.relay.gauges import Gauges
 from shared.relay.leadership import lead
 from shared.relay.relay import Relay, RelaySettings
+from shared.settings import ServiceSettings
+from shared.telemetry import configure_logs
 from shared.wake import Wake
+
+S = TypeVar("S", bound=ServiceSettings)
 
 LATE_SECONDS: Final = 30.0
 """A relay or consumer that is further behind turns readiness red."""
@@ -75,7 +82,7 @@ def consumer(name: str, consumes: Consumer) -> Part:
 
     def late() -> str | None:
         old = consumes.status.age_seconds
-        return f"{name} has not been up to date for {old:.0f} s: {consumes.status.last_error}" if old > LATE_SECONDS else None
+        return f"has not been up to date for {old:.0f} s: {consumes.status.last_error}" if old > LATE_SECONDS else None
 
     def figures() -> Mapping[str, float]:
         return {f"consumer_{figure}": getattr(consumes.status, figure) for figure in _FIGURES}
@@ -101,10 +108,20 @@ class Worker:
     readiness turns red, parts finish what they have begun (at most `drain_seconds`), and `run` returns: close pools after it.
     """
 
-    def __init__(self, parts: Sequence[Part], registry: CollectorRegistry, *, host: str, port: int, drain_seconds: float = 20.0) -> None:
-        self._parts, self._registry, self._host, self._port, self._drain = parts, registry, host, port, drain_seconds
+    def __init__(
+        self,
+        parts: Sequence[Part],
+        registry: CollectorRegistry,
+        *,
+        host: str,
+        port: int,
+        drain_seconds: float = 20.0,
+        checks: Sequence[Check] = (),
+    ) -> None:
+        self._parts, self._host, self._port, self._drain = parts, host, port, drain_seconds
         self._failing: dict[str, str] = {}
         self._stopping = asyncio.Event()
+        self.health = Health([*checks, *(Check(part.name, partial(self._reason, part)) for part in parts)], registry)
         self._restarts = Counter("worker_part_restarts", "Parts started again after they failed", ["part"], registry=registry)
         registry.register(_Figures(parts))
         for part in parts:
@@ -114,35 +131,29 @@ class Worker:
         """Work until told to stop. A port that is taken ends the process with status 1."""
         loop = asyncio.get_running_loop()
         for number in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(number, self._stopping.set)
-        config = uvicorn.Config(
-            self._answer, host=self._host, port=self._port, interface="asgi3", lifespan="off", access_log=False, log_config=None
-        )
-        server = _Server(config)
+            loop.add_signal_handler(number, self.stop)
+        server = internal(self.health, self._host, self._port)
         serving = asyncio.create_task(server.serve())
         working = [asyncio.create_task(self._keep(part), name=part.name) for part in self._parts]
+        stopped = asyncio.create_task(self._stopping.wait())
         try:
-            stopped = asyncio.create_task(self._stopping.wait())
             await asyncio.wait({stopped, serving}, return_when=asyncio.FIRST_COMPLETED)
-            stopped.cancel()
             await self._finish()
         finally:
-            for task in working:
+            for task in (stopped, *working):
                 task.cancel()
-            await asyncio.gather(*working, return_exceptions=True)
+            await asyncio.gather(stopped, *working, return_exceptions=True)
             server.should_exit = True
             await serving
 
     def stop(self) -> None:
         """What SIGTERM does."""
+        self.health.draining = True
         self._stopping.set()
 
-    def not_ready(self) -> list[str]:
-        """Why this process is not ready, a sentence each; empty when it is."""
-        if self._stopping.is_set():
-            return ["the process is stopping"]
-        failing = [f"{name} failed and is started again: {error}" for name, error in self._failing.items()]
-        return failing + [late for part in self._parts if (late := part.late())]
+    async def _reason(self, part: Part) -> str | None:
+        failing = self._failing.get(part.name)
+        return f"failed and is started again: {failing}" if failing else part.late()
 
     async def _keep(self, part: Part) -> None:
         pause = _BACK_OFF[0]
@@ -172,31 +183,21 @@ class Worker:
                     if isinstance(result, Exception):
                         _log.warning("part %s did not stop well: %r", part.name, result)
 
-    async def _answer(self, scope: Any, _receive: Any, send: Any) -> None:
-        """The internal port, as plain ASGI."""
-        kind, body, status = b"application/json", b'{"status":"ok"}', 200
-        match scope["path"]:
-            case "/livez":
-                pass
-            case "/readyz":
-                reasons = self.not_ready()
-                status = 503 if reasons else 200
-                body = to_json({"status": "not ready" if reasons else "ok", "reasons": reasons})
-            case "/metrics":
-                kind, body = b"text/plain; version=0.0.4; charset=utf-8", generate_latest(self._registry)
-            case _:
-                status, body = 404, b'{"status":"not found"}'
-        await send({"type": "http.response.start", "status": status, "headers": [(b"content-type", kind)]})
-        await send({"type": "http.response.body", "body": body})
+
+def run_worker(service: str, settings: S, build: Callable[[S], AbstractAsyncContextManager[Worker]]) -> None:
+    """The whole life of a worker process: logs, parts, work until SIGTERM, parts closed."""
+
+    async def run() -> None:
+        async with build(settings) as worker:
+            await worker.run()
+
+    configure_logs(service, "worker")
+    uvloop.run(run())
 
 
-class _Server(uvicorn.Server):
-    """Leaves the signals to the worker."""
-
-    @contextlib.contextmanager
-    def capture_signals(self) -> Iterator[None]:
-        """Capture none."""
-        yield
+def internal_port(settings: ServiceSettings) -> int:
+    """Where a worker answers for its health."""
+    return settings.port + WORKER_INTERNAL
 
 
 @dataclass(frozen=True)

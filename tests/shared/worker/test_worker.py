@@ -66,7 +66,7 @@ async def test_a_part_that_fails_is_started_again_and_counted() -> None:
     async with running(Part("shaky", fails_once), Part("steady", forever)) as (_, port, _task):
         status, body = await get(port, "/readyz")
         assert status == 503
-        assert json.loads(body)["reasons"] == ["shaky failed and is started again: ValueError"]
+        assert json.loads(body)["reasons"] == {"shaky": "failed and is started again: ValueError"}
         await asyncio.wait_for(works.wait(), 5)
         metrics = (await get(port, "/metrics"))[1]
         assert 'worker_part_restarts_total{part="shaky"} 1.0' in metrics
@@ -79,13 +79,13 @@ async def test_a_part_that_ends_by_itself_is_not_silently_dead() -> None:
         await asyncio.sleep(0)
 
     async with running(Part("short", ends)) as (worker, _, _task):
-        assert worker.not_ready() == ["short failed and is started again: it ended by itself"]
+        assert await worker.health.reasons() == {"short": "failed and is started again: it ended by itself"}
 
 
 async def test_a_late_part_turns_readiness_red_and_its_figures_are_shown() -> None:
-    late = Part("slow", forever, late=lambda: "slow is an hour behind", figures=lambda: {"consumer_lag_records": 7.0})
+    late = Part("slow", forever, late=lambda: "is an hour behind", figures=lambda: {"consumer_lag_records": 7.0})
     async with running(late) as (_, port, _task):
-        assert await get(port, "/readyz") == (503, '{"status":"not ready","reasons":["slow is an hour behind"]}')
+        assert await get(port, "/readyz") == (503, '{"ready":false,"reasons":{"slow":"is an hour behind"}}')
         assert (await get(port, "/livez"))[0] == 200
         assert 'consumer_lag_records{part="slow"} 7.0' in (await get(port, "/metrics"))[1]
         assert (await get(port, "/else"))[0] == 404
@@ -104,7 +104,7 @@ async def test_stopping_lets_a_part_finish_and_is_red_meanwhile() -> None:
         worker.stop()
         await asyncio.sleep(0.05)
         assert (await get(port, "/readyz"))[0] == 503
-        assert worker.not_ready() == ["the process is stopping"]
+        assert await worker.health.reasons() == {"process": "is draining"}
         may_finish.set()
         await asyncio.wait_for(task, 5)
     assert seen == ["asked to finish", "finished"]
