@@ -10,6 +10,9 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer
 from latchkey.topics import REGISTRY_APP_EVENTS, Topic
 from prometheus_client import CollectorRegistry
+
+from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.seed import PLAIN_JAR, seed
 from shared.relay.gauges import Gauges
 from shared.relay.relay import Relay, RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
@@ -18,9 +21,6 @@ from shared.wake import LocalWake
 from stack.databases import Database
 from stack.parts.jars import jars as kafka_jars
 from stack.testing import RealStack
-
-from benchmarks.measure import Figure, figure, interleaved
-from benchmarks.seed import PLAIN_JAR, seed
 from tests.shared.toy import Filled, Jar, JarEvent, context
 
 EVENTS = 100_000
@@ -37,7 +37,15 @@ async def run(stack: RealStack) -> list[Figure]:
     late = await _lateness(stack, database)
     return [
         figure(
-            "relay", f"{EVENTS:,} events", "events/s", ours, theirs, peer="ProducerPerformance", judged="rate", floor=60_000, goal=_goal(theirs)
+            "relay",
+            f"{EVENTS:,} events",
+            "events/s",
+            ours,
+            theirs,
+            peer="ProducerPerformance",
+            judged="rate",
+            floor=60_000,
+            goal=_goal(theirs),
         ),
         figure("relay", f"commit → Kafka p50 at {RATE:,}/s", "ms", [late[0]], floor=None, goal=5, smaller_is_better=True),
         figure("relay", f"commit → Kafka p99 at {RATE:,}/s", "ms", [late[1]], floor=100, goal=25, smaller_is_better=True),
@@ -127,4 +135,3 @@ async def _listen(consumer: AIOKafkaConsumer, seen: dict[bytes, float]) -> None:
             now = time.perf_counter()
             for record in records:
                 seen[record.key] = now
-

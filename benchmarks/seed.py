@@ -3,12 +3,12 @@
 from dataclasses import replace
 
 import asyncpg
+
 from shared.store.aggregates import Aggregates
 from shared.store.migrations import migrate
 from shared.store.postgres import StoreSettings, open_store
 from shared.wake import LocalWake
 from stack.databases import Database
-
 from tests.shared.toy import JAR, NO_MIGRATIONS, REFUSALS, Filled, Jar, JarEvent, Jars, context
 
 STREAMS = 500
