@@ -41,12 +41,10 @@ def layout(tmp_path: Path) -> Layout:
 
 
 @pytest.mark.slow
-def test_a_taken_port_is_a_sentence_that_names_it(layout: Layout, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("LATCHKEY_PORT_OFFSET", str(OFFSET))
-    with (
-        socket.create_server((ports.HOST, 8003 + OFFSET)),
-        pytest.raises(Trouble, match=f"Port {8003 + person.offset}, which keys needs, is taken"),
-    ):
+def test_a_taken_port_is_a_sentence_that_names_it(layout: Layout, offset: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("LATCHKEY_PORT_OFFSET", str(offset))
+    port = 8003 + offset
+    with socket.create_server((ports.HOST, port)), pytest.raises(Trouble, match=f"Port {port}, which keys needs, is taken"):
         check_machine(layout)
 
 
