@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from dataclasses import dataclass
 from typing import Final
 
@@ -42,7 +42,7 @@ class Tailed:
     caught_up: bool
 
 
-async def tail(connect: Callable[[], Awaitable[asyncpg.Connection]], after: int, wake: Wake, *, every: float) -> AsyncIterator[Tailed]:
+async def tail(connect: Callable[[], Awaitable[asyncpg.Connection]], after: int, wake: Wake, *, every: float) -> AsyncGenerator[Tailed, None]:
     """Follow the log from `after` for ever: at each wake-up, and at least `every` seconds, also when there is nothing new.
 
     A lost connection is made again with a growing pause and reading goes on after the last row that was yielded: never a gap,

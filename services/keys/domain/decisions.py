@@ -1,5 +1,6 @@
 """What may be decided about a keyring: pure functions, the ring first, plain values after, events out."""
 
+from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, assert_never
 
@@ -59,7 +60,10 @@ def generate(ring: Keyring, *, place: Place, pair: NewPair, now: datetime) -> li
 
 
 def regenerate(ring: Keyring, pair_id: str, *, pair: NewPair, overlap_seconds: int, now: datetime) -> list[KeyringEvent]:
-    """A new pair instead of the active one, which is refused at once or when the overlap is over. An older overlap ends now."""
+    """A new pair instead of the active one, which is refused at once or when the overlap is over. An older overlap ends now.
+
+    The new pair has its own keys, and lineage, rules and expiry of the old one.
+    """
     if not 0 <= overlap_seconds <= OVERLAP_LIMIT_SECONDS:
         raise OverlapTooLong
     if ring.rotated_on == now.date() and ring.rotations >= REGENERATIONS_A_DAY:
@@ -72,7 +76,7 @@ def regenerate(ring: Keyring, pair_id: str, *, pair: NewPair, overlap_seconds: i
             older = [event for retiring in ring.live if retiring.status is PairStatus.RETIRING for event in _finish(retiring)]
             return [
                 *older,
-                KeyPairGenerated(pair),
+                KeyPairGenerated(_heir(old.made, pair)),
                 KeyRotated(pair_id, pair.pair_id, until, now),
                 KeySecretRevealed(pair.pair_id),
                 *at_once,
@@ -152,6 +156,11 @@ def stand(ring: Keyring, *, place: Place, standing: Standing) -> list[KeyringEve
 def erase(ring: Keyring, *, place: Place, standing: Standing) -> list[KeyringEvent]:
     """The account is gone: no pair of its ring works any more, neither those that are there nor one made in this very moment."""
     return [*stand(ring, place=place, standing=standing), *(KeyRevoked(pair.pair_id, ERASED) for pair in ring.live)]
+
+
+def _heir(old: NewPair, new: NewPair) -> NewPair:
+    secret_digest, last_four = new.secret_digest, new.secret_last_four
+    return replace(old, pair_id=new.pair_id, public_key=new.public_key, secret_digest=secret_digest, secret_last_four=last_four)
 
 
 def _opening(ring: Keyring, place: Place) -> list[KeyringEvent]:

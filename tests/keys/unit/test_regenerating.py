@@ -23,7 +23,7 @@ from services.keys.domain.events import (
     KeyRotationFinished,
     KeySecretRevealed,
 )
-from tests.keys.builders import NOW, at, generated, given, new_pair, regenerating, rotated, settling
+from tests.keys.builders import NOW, OPENED, at, generated, given, new_pair, regenerating, rotated, settling
 
 
 def test_regenerating_refuses_the_old_pair_at_once() -> None:
@@ -66,6 +66,12 @@ def test_regenerating_during_an_overlap_ends_the_older_overlap() -> None:
         KeyRotated("kp_2", "kp_3", at(30), NOW),
         KeySecretRevealed("kp_3"),
     ]
+
+
+def test_the_new_pair_inherits_lineage_rules_and_expiry() -> None:
+    old = new_pair("kp_1", lineage="kl_old", expires_at=at(3600), scopes=("charge",))
+    decided = given(OPENED, KeyPairGenerated(old)).when(regenerating("kp_1", "kp_2"))
+    assert decided[0] == KeyPairGenerated(new_pair("kp_2", lineage="kl_old", expires_at=at(3600), scopes=("charge",)))
 
 
 @pytest.mark.parametrize("seconds", [-1, OVERLAP_LIMIT_SECONDS + 1])

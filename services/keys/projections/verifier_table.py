@@ -1,0 +1,156 @@
+"""The table that keys are looked up in, in process memory: loaded from the inline view, then fed by the tail of our own log."""
+
+import asyncio
+import contextlib
+import json
+import logging
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from itertools import groupby
+from typing import Final
+
+import asyncpg
+from latchkey.beats import boot_clock
+from latchkey.directory import Directory
+from latchkey.judging import PairRecord, PairStatus, RingRecord, decode_ring
+from latchkey.keyformat import ParsedKey, key_digest
+from latchkey.topics import KEYS_VERIFIER_STATE
+
+from services.keys.domain.keyring import ENDED_KEPT
+from shared.store.fence import fence
+from shared.store.log import Tailed, tail
+from shared.wake import Wake
+
+MOST_WAITING: Final = 1024
+_LOOKS_A_BOUND: Final = 8
+_LONGEST_PAUSE: Final = 0.05  # seconds between two looks at the log when no wake-up comes
+_NEVER: Final = float("-inf")
+_LOAD: Final = """
+SELECT k.ring_id, k.public_version, k.app_id, k.environment, k.tenant, p.pair_id, p.public_key, p.secret_digest, p.status, p.lineage_id,
+    p.valid_until, p.expires_at, p.scopes, p.allowed_origins, p.allowed_ips,
+    EXISTS (SELECT FROM ring_standings s WHERE s.ring_id = k.ring_id AND s.suspends) AS suspended
+FROM keyrings k JOIN (
+    SELECT *, row_number() OVER (PARTITION BY ring_id, ended_at IS NULL ORDER BY ended_at DESC, pair_id DESC) AS nth FROM pairs
+) p USING (ring_id) WHERE p.ended_at IS NULL OR p.nth <= $1 ORDER BY k.ring_id, p.pair_id
+"""
+_log: Final = logging.getLogger(__name__)
+
+
+class TableBusy(Exception):
+    """As many look-ups of unknown keys are waiting as may wait."""
+
+
+class TableStale(Exception):
+    """The table cannot be shown to be complete."""
+
+
+class VerifierTable:
+    """Every ring as verifiers must know it, and how long it may still be believed.
+
+    `fresh` says that everything committed longer ago than the bound is in the table: what was revoked then is refused. Run `run` beside.
+    """
+
+    def __init__(
+        self,
+        connect: Callable[[], Awaitable[asyncpg.Connection]],
+        wake: Wake,
+        *,
+        bound_seconds: float,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        self._connect, self._wake, self._bound, self._clock = connect, wake, bound_seconds, clock
+        self._rings, self._turned = Directory(), asyncio.Event()
+        self._complete_to = _NEVER
+        self._waiting = 0
+
+    @property
+    def fresh(self) -> bool:
+        """Whether answers may be given now."""
+        return self._clock() < self._complete_to + self._bound
+
+    @property
+    def age_seconds(self) -> float:
+        """How old the table can be; infinite before it was loaded."""
+        return self._clock() - self._complete_to
+
+    def find(self, key: ParsedKey) -> PairRecord | None:
+        """The pair that this key is one half of, as far as is known at once."""
+        return self._rings.find(key)
+
+    async def find_fresh(self, key: ParsedKey) -> PairRecord | None:
+        """The pair; None only when everything that was committed before the call is known. Raises TableBusy and TableStale."""
+        asked = self._clock()
+        if self._waiting >= MOST_WAITING:
+            raise TableBusy
+        self._waiting += 1
+        try:
+            async with asyncio.timeout(2 * self._bound):
+                while (record := self._rings.find(key)) is None and self._complete_to < asked:
+                    await self._turned.wait()
+        except TimeoutError:
+            raise TableStale from None
+        finally:
+            self._waiting -= 1
+        return record
+
+    async def run(self) -> None:
+        """Load, then follow the log for ever; a lost connection is made again, and meanwhile freshness runs out."""
+        pause = min(self._bound / _LOOKS_A_BOUND, _LONGEST_PAUSE)
+        position = await self._loaded()
+        async with aclosing(tail(self._connect, position, self._wake, every=pause)) as tailed:
+            async for found in tailed:
+                self._take(found)
+
+    async def _loaded(self) -> int:
+        while True:
+            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+                return await self._load()
+            _log.warning("the verifier's table could not be loaded; trying again")
+            await asyncio.sleep(self._bound)
+
+    async def _load(self) -> int:
+        """One statement sees one snapshot; it holds everything up to the fence, and the tail repeats what it holds of the rest."""
+        db = await self._connect()
+        try:
+            position = (await fence(db)).high
+            async with db.transaction(readonly=True):
+                rows = [row async for row in db.cursor(_LOAD, ENDED_KEPT, prefetch=5_000)]
+        finally:
+            db.terminate()
+        for (ring_id, version), pairs in groupby(rows, key=lambda row: (row["ring_id"], row["public_version"])):
+            self._rings.put(RingRecord(ring_id, version, tuple(_record(row) for row in pairs)))
+        return position
+
+    def _take(self, found: Tailed) -> None:
+        for entry in found.rows:
+            for topic, ring_id, text in json.loads(entry.row.states or "[]"):
+                if topic == KEYS_VERIFIER_STATE:
+                    ring = decode_ring(text.encode())
+                    if ring is None:
+                        self._rings.erase(ring_id)
+                    else:
+                        self._rings.put(ring)
+        if found.caught_up:
+            self._complete_to = found.as_of
+        turned, self._turned = self._turned, asyncio.Event()
+        turned.set()
+
+
+def _record(row: asyncpg.Record) -> PairRecord:
+    return PairRecord(
+        ring_id=row["ring_id"],
+        pair_id=row["pair_id"],
+        app_id=row["app_id"],
+        tenant=row["tenant"],
+        environment=row["environment"],
+        public_digest=key_digest(row["public_key"]),
+        secret_digest=row["secret_digest"],
+        status=PairStatus(row["status"]),
+        lineage_id=row["lineage_id"],
+        valid_until=row["valid_until"],
+        expires_at=row["expires_at"],
+        scopes=frozenset(row["scopes"]),
+        allowed_origins=frozenset(row["allowed_origins"]),
+        allowed_ips=frozenset(row["allowed_ips"]),
+        suspended=row["suspended"],
+    )

@@ -1,0 +1,1 @@
+"""What keys can be asked: pairs and their use, foreign things by name, and the database's time."""
