@@ -42,7 +42,9 @@ class Tailed:
     caught_up: bool
 
 
-async def tail(connect: Callable[[], Awaitable[asyncpg.Connection]], after: int, wake: Wake, *, every: float) -> AsyncGenerator[Tailed, None]:
+async def tail(
+    connect: Callable[[], Awaitable[asyncpg.Connection]], after: int, wake: Wake, *, every: float
+) -> AsyncGenerator[Tailed, None]:
     """Follow the log from `after` for ever: at each wake-up, and at least `every` seconds, also when there is nothing new.
 
     A lost connection is made again with a growing pause and reading goes on after the last row that was yielded: never a gap,
