@@ -1,0 +1,25 @@
+"""The one credential that only identity knows: a service client's id and secret."""
+
+import re
+from typing import ClassVar, Final
+
+from fastapi import Request
+
+from services.identity.domain.errors import ClientRefused
+from shared.http.caller import Access, Caller
+from shared.http.credentials import basic_of
+
+_CLIENT_ID: Final = re.compile(r"svc_[0-9A-Za-z]{22}")
+
+
+class ClientAccess(Access):
+    """Client id and secret as HTTP Basic; `details` is the pair as sent, which the command judges."""
+
+    schemes: ClassVar[tuple[str, ...]] = ("clientSecret",)
+
+    async def identify(self, request: Request) -> Caller:
+        """See Access."""
+        sent = basic_of(request.headers.get("authorization"))
+        if sent is None or not _CLIENT_ID.fullmatch(sent[0]):
+            raise ClientRefused
+        return Caller("anonymous", request, details=sent)

@@ -1,0 +1,1 @@
+"""What identity knows, decides and refuses, without any input or output."""
