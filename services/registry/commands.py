@@ -10,7 +10,7 @@ from services.registry.domain import app as apps
 from services.registry.domain import logo
 from services.registry.domain import subscription as subscriptions
 from services.registry.domain.app import App
-from services.registry.domain.catalog import LATCHKEY_PAY
+from services.registry.domain.catalog import LATCHKEY_PAY, PRODUCTS
 from services.registry.domain.details import Given
 from services.registry.domain.errors import NameTaken, NameTakenMeanwhile
 from services.registry.domain.events import AppEvent, SubscriptionEvent
@@ -83,8 +83,13 @@ class AppCommands:
         except NameTaken as taken:
             raise NameTakenMeanwhile from taken
 
-    async def erase(self, app_id: str, context: Context) -> Decided[App]:
-        return await self._apps.decide(app_id, apps.erase, context, shreds=[app_id])
+    async def erase_all(self, app_ids: Sequence[str], context: Context) -> None:
+        """End everything of an erased account in one transaction: its subscriptions, its apps, and the keys to their contact data."""
+        parts: list[Part[Any, Any]] = [
+            Part(self._subscriptions, subscription_id(context.tenant, product_id), subscriptions.unsubscribe) for product_id in PRODUCTS
+        ]
+        parts += [Part(self._apps, app_id, apps.erase) for app_id in app_ids]
+        await decide_together(parts, context, shreds=app_ids)
 
     async def _decide(self, app_id: str, decision: Decision, context: Context) -> Decided[App]:
         await self._require_owner(app_id, context)

@@ -1,6 +1,6 @@
 """Events to rows: the apps and the subscriptions as their owners see them, written in the append's own transaction."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, assert_never
 
 import asyncpg
@@ -28,7 +28,7 @@ from shared.store.records import Recorded
 
 # `jsonb_populate_record` casts each value to its column's type, and leaves what a change does not name as it is.
 _INSERT_APPS = "INSERT INTO apps{0} SELECT (jsonb_populate_record(NULL::apps{0}, row)).* FROM jsonb_array_elements($1::jsonb) AS row"
-_COLUMNS = "name, folded, status, country, state, email, address, postal_code, city, phone, logo_hash, updated_at, version"
+_COLUMNS = "name, folded, status, country, state, email, address, postal_code, city, phone, logo_hash, version"
 _UPDATE_APPS = f"""
 WITH change AS MATERIALIZED (SELECT row->>'app_id' AS app_id, row FROM jsonb_array_elements($1::jsonb) AS row),
      locked AS MATERIALIZED (SELECT app_id FROM apps{{0}} WHERE app_id IN (SELECT app_id FROM change) ORDER BY app_id FOR UPDATE)
@@ -36,9 +36,9 @@ UPDATE apps{{0}} AS app SET ({_COLUMNS}) = (SELECT {_COLUMNS} FROM jsonb_populat
 FROM change JOIN locked USING (app_id) WHERE app.app_id = change.app_id
 """
 _UPSERT_SUBSCRIPTIONS = """
-INSERT INTO subscriptions{0} AS held (subscription_id, account_id, product_id, active, since, version)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::timestamptz[], $6::int[]) AS row (subscription_id) ORDER BY 1
-ON CONFLICT (subscription_id) DO UPDATE SET active = excluded.active, since = excluded.since, version = excluded.version
+INSERT INTO subscriptions{0} AS held (subscription_id, account_id, product_id, active, version)
+SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::int[]) AS row (subscription_id) ORDER BY 1
+ON CONFLICT (subscription_id) DO UPDATE SET active = excluded.active, version = excluded.version
 """
 _KEEP_LOGO = "INSERT INTO logos (hash, png) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET stored_at = now()"
 _SWEEP_LOGOS = """
@@ -59,7 +59,7 @@ class Apps:
         CREATE TABLE apps{suffix} (
             app_id text COLLATE "C" PRIMARY KEY, owner_id text NOT NULL, product_id text NOT NULL, name text NOT NULL, folded text NOT NULL,
             status text NOT NULL, country text NOT NULL, state text, email text, address text, postal_code text, city text, phone text,
-            logo_hash text, registered_at timestamptz NOT NULL, updated_at timestamptz NOT NULL, version int NOT NULL)"""
+            logo_hash text, registered_at timestamptz NOT NULL, version int NOT NULL)"""
 
     def indexes(self, suffix: str) -> str:
         """A name in its compatible form can be longer than an index row may be: its digest is what must be unique."""
@@ -100,7 +100,7 @@ class Subscriptions:
         return f"""
         CREATE TABLE subscriptions{suffix} (
             subscription_id text COLLATE "C" PRIMARY KEY, account_id text NOT NULL, product_id text NOT NULL, active boolean NOT NULL,
-            since timestamptz NOT NULL, version int NOT NULL)"""
+            version int NOT NULL)"""
 
     def indexes(self, suffix: str) -> str:
         return f"CREATE INDEX subscriptions{suffix}_account ON subscriptions{suffix} (account_id)"
@@ -132,7 +132,7 @@ async def _write(db: asyncpg.Connection, statement: str, rows: Mapping[str, Row]
 
 
 def _app_row(recorded: Recorded[AppEvent]) -> Row:
-    row = {"app_id": recorded.stream_id, "updated_at": recorded.recorded_at, "version": recorded.version}
+    row = {"app_id": recorded.stream_id, "version": recorded.version}
     return row | _app_columns(recorded.event)
 
 
@@ -176,9 +176,6 @@ def _subscription(recorded: Recorded[Any]) -> tuple[object, ...] | None:
     match recorded.event:
         case ServiceSubscribed(account_id, product_id) | ServiceUnsubscribed(account_id, product_id):
             active = isinstance(recorded.event, ServiceSubscribed)
-            return recorded.stream_id, account_id, product_id, active, recorded.recorded_at, recorded.version
+            return recorded.stream_id, account_id, product_id, active, recorded.version
         case _:
             return None
-
-
-VIEWS: Iterable[Apps | Subscriptions] = (Apps(), Subscriptions())

@@ -7,12 +7,15 @@ from typing import Final
 
 import asyncpg
 
+from services.registry.domain.catalog import PRODUCTS
 from services.registry.domain.details import folded
 from services.registry.domain.errors import NoLogo
 from shared.errors import NotFound
 
-_APP: Final = "app_id, product_id, name, status, country, state, email, address, postal_code, city, phone, logo_hash, registered_at, updated_at, version"
-_SUBSCRIPTION: Final = "subscription_id, product_id, active, since, version"
+_APP: Final = (
+    "app_id, product_id, name, status, country, state, email, address, postal_code, city, phone, logo_hash, registered_at, version"
+)
+_SUBSCRIPTION: Final = "subscription_id, product_id, active, version"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +33,6 @@ class AppView:
     phone: str | None
     logo_hash: str | None
     registered_at: datetime
-    updated_at: datetime
     version: int
 
 
@@ -39,8 +41,15 @@ class SubscriptionView:
     subscription_id: str
     product_id: str
     active: bool
-    since: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogItem:
+    product_id: str
+    name: str
+    summary: str
+    subscribed: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,6 +119,11 @@ class RegistryQueries:
             app_id, before, limit,
         )  # fmt: skip
         return [HistoryEntry(version, event, actor, at, tuple(changed)) for version, event, actor, at, changed in rows]
+
+    async def list_catalog(self, *, tenant: str) -> Sequence[CatalogItem]:
+        """Every product, and whether the tenant is subscribed to it."""
+        subscribed = {held.product_id for held in await self.list_subscriptions(tenant=tenant)}
+        return [CatalogItem(p.product_id, p.name, p.summary, p.product_id in subscribed) for p in PRODUCTS.values()]
 
     async def list_subscriptions(self, *, tenant: str) -> Sequence[SubscriptionView]:
         """What the tenant is subscribed to now."""

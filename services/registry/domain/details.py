@@ -10,9 +10,9 @@ from phonenumbers import NumberParseException, PhoneNumberFormat, format_number,
 from phonenumbers import parse as parse_phone
 
 from services.registry.domain import places
-from services.registry.domain.errors import WrongField, field_error
+from services.registry.domain.errors import WrongField, field_error, unknown_field
 from services.registry.domain.events import Contact
-from shared.errors import FieldError, Invalid
+from shared.errors import Invalid
 
 NAME_LENGTH: Final = range(3, 257)
 LONGEST: Final = {
@@ -75,7 +75,7 @@ FIELDS: Final = (*_RULES, *_RULES_BY_COUNTRY)
 
 def new(given: Given) -> Details:
     """The details of a new app. Raises Invalid with everything that is wrong."""
-    form = _Form({field: given.get(field) for field in FIELDS})
+    form = _Form(dict.fromkeys(FIELDS) | dict(given))
     form.check(None)
     return _details(form.finished())
 
@@ -86,13 +86,12 @@ def changed(before: Details, given: Given) -> Details:
     Another country clears a state that does not belong to it, and needs a postal code of its form.
     """
     old = _fields(before)
-    asked = {field: value for field, value in given.items() if field in FIELDS}
-    form = _Form(asked)
+    form = _Form(given)
     country = form.check(before.country)
     if country not in {None, before.country}:
-        if "state" not in asked and old["state"] not in places.states(country or ""):
+        if "state" not in given and old["state"] not in places.states(country or ""):
             old["state"] = None
-        if "postal_code" not in asked:
+        if "postal_code" not in given:
             form.take("postal_code", old["postal_code"], country)
     return _details(old | form.finished())
 
@@ -103,7 +102,7 @@ class _Form:
     def __init__(self, given: Given) -> None:
         self._given = given
         self._values: dict[str, str | None] = {}
-        self._errors: list[FieldError] = []
+        self._errors = [unknown_field(field) for field in given if field not in FIELDS]
 
     def check(self, country: str | None) -> str | None:
         """Check every given field; `country` counts where none is given. Answers the country, None when there is no right one."""

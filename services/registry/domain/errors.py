@@ -42,6 +42,12 @@ def field_error(field: str, problem: str) -> FieldError:
     return FieldError(f"/{field}", code, FIELD_PROBLEMS[problem])
 
 
+def unknown_field(field: str) -> FieldError:
+    """What every service says of a field that there is none of."""
+    pointer = field.replace("~", "~0").replace("/", "~1")
+    return FieldError(f"/{pointer}", "extra_forbidden", "There is no such field.")
+
+
 class NameTaken(Conflict):
     code = "registry.name_taken"
     title = "Another app of yours has this name."

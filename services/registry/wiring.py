@@ -1,0 +1,120 @@
+"""The one place where registry's objects are built."""
+
+import warnings
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from latchkey.consumer import Consumer, Reactor
+from latchkey.events.identity import AccountErased
+from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
+from PIL.Image import DecompressionBombWarning
+
+from services.registry.api import ROUTERS
+from services.registry.commands import AppCommands, SubscriptionCommands
+from services.registry.domain import app, subscription
+from services.registry.domain.app import App
+from services.registry.domain.errors import NameTaken
+from services.registry.domain.events import STORED, AppEvent, SubscriptionEvent
+from services.registry.domain.subscription import Subscription
+from services.registry.projections import Apps, LogoTable, Subscriptions
+from services.registry.publications import app_states, publish_app, publish_subscription
+from services.registry.queries import RegistryQueries
+from services.registry.reactions import Reactions
+from services.registry.settings import Settings
+from shared import telemetry, worker
+from shared.events import EventRegistry
+from shared.http.app import ServiceApp, create_app
+from shared.http.health import Check
+from shared.http.jwks import JwksKeys
+from shared.http.revocations import KafkaRevocations
+from shared.http.serving import WORKER_INTERNAL
+from shared.http.tokens import TokenChecker
+from shared.relay.relay import RelaySettings, topics_of
+from shared.store.aggregates import Aggregates
+from shared.store.contract import View
+from shared.store.freeze import AggregateType
+from shared.store.postgres import PostgresStore, StoreSettings, open_store
+from shared.wake import RedisWake
+
+SERVICE: Final = "registry"
+SOURCE: Final = "/registry"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VIEWS: Final[tuple[View, ...]] = (Apps(), Subscriptions())
+REFUSALS: Final = {"apps_owner_name": NameTaken}
+EVENTS: Final[EventRegistry[AppEvent | SubscriptionEvent]] = EventRegistry(STORED)
+APP: Final[AggregateType[App, AppEvent]] = AggregateType(
+    "app", SOURCE, EVENTS, App, app.evolve, publish=publish_app, states=app_states, unique=app.names_touched
+)
+SUBSCRIPTION: Final[AggregateType[Subscription, SubscriptionEvent]] = AggregateType(
+    "subscription", SOURCE, EVENTS, Subscription, subscription.evolve, publish=publish_subscription
+)
+SWEEP_SECONDS: Final = 600.0
+
+
+@dataclass(frozen=True)
+class Core:
+    """What both processes have."""
+
+    store: PostgresStore
+    pool: asyncpg.Pool
+    apps: AppCommands
+    subscriptions: SubscriptionCommands
+    queries: RegistryQueries
+    logos: LogoTable
+    wake: RedisWake
+
+
+@asynccontextmanager
+async def build_core(settings: Settings) -> AsyncIterator[Core]:
+    """The store and what stands on it; closed in the reverse order."""
+    # Pillow warns of a picture that could fill the memory, and goes on: here that is the end of it, in every thread.
+    warnings.simplefilter("error", DecompressionBombWarning)
+    async with AsyncExitStack() as opened:
+        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
+        store_settings = StoreSettings(settings.database_url, settings.master_key)
+        store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, REFUSALS, wake))
+        apps, subscriptions, logos = Aggregates(APP, store), Aggregates(SUBSCRIPTION, store), LogoTable(pool)
+        yield Core(
+            store, pool, AppCommands(apps, subscriptions, logos), SubscriptionCommands(subscriptions), RegistryQueries(pool), logos, wake
+        )
+
+
+@asynccontextmanager
+async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
+    """The HTTP process."""
+    async with AsyncExitStack() as opened:
+        core = await opened.enter_async_context(build_core(settings))
+        keys = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
+        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
+        yield create_app(
+            SERVICE, routers=ROUTERS, provides=[core.apps, core.subscriptions, core.queries], tokens=TokenChecker(keys, revocations),
+            settings=settings, ready=[Check("database", lambda: _answers(core.pool))],
+        )  # fmt: skip
+
+
+@asynccontextmanager
+async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
+    """The process that publishes, reacts to identity, and sweeps."""
+    async with AsyncExitStack() as opened:
+        core = await opened.enter_async_context(build_core(settings))
+        reactions = Reactions(core.apps, core.queries, lambda: datetime.now(UTC))
+        reactor = Reactor({AccountErased: reactions.on_account_erased})
+        listens = Consumer(settings.kafka_bootstrap, core.pool, reactor, [IDENTITY_ACCOUNT_EVENTS], "registry-reactions", name="reactions")
+        registry = telemetry.registry()
+        relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE))
+        parts = [
+            *worker.relay(relay_settings, core.wake, core.pool, registry),
+            worker.consumer("reactions", listens),
+            worker.timer("logo sweep", settings.database_url, SWEEP_SECONDS, core.logos.sweep),
+        ]
+        yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
+
+
+async def _answers(pool: asyncpg.Pool) -> str | None:
+    await pool.fetchval("SELECT 1")
+    return None
