@@ -51,7 +51,12 @@ def redact(value: Any, name: str = "") -> Any:
 
 def write(fields: Mapping[str, Any]) -> None:
     """One line of JSON on standard output, redacted; a line break inside a value is escaped, so nobody can forge a line."""
-    sys.stdout.write(to_json(redact(fields)).decode() + "\n")
+    write_safe(redact(fields))
+
+
+def write_safe(fields: Mapping[str, Any]) -> None:
+    """Like `write`, for fields that cannot hold a secret: it spares the hot path the search."""
+    sys.stdout.write(to_json(fields).decode() + "\n")
     sys.stdout.flush()
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
 
-from fastapi import Depends, Request
+from fastapi import Request
 
 from shared.errors import PreconditionFailed, PreconditionRequired, Unauthenticated
 from shared.http.credentials import bearer_of
@@ -108,7 +108,19 @@ def _hmac(secret: bytes, purpose: str, value: bytes) -> bytes:
     return hmac.new(secret, purpose.encode() + b"\0" + value, hashlib.sha256).digest()
 
 
-class Access(ABC):
+class Given(ABC):
+    """A parameter of a route that is known from the request alone, as in `Annotated[Caller, PersonAccess()]`.
+
+    It is found before the body is validated, and without FastAPI's dependency solver, whose cost for each parameter is that of
+    validating a small body.
+    """
+
+    @abstractmethod
+    def value(self, request: Request) -> Any:
+        """What the parameter is given. May raise a Refusal."""
+
+
+class Access(Given):
     """Decides who may call a route; the route asks it before it reads the body. `schemes` are its names in the OpenAPI document."""
 
     schemes: ClassVar[tuple[str, ...]] = ()
@@ -118,7 +130,7 @@ class Access(ABC):
     async def identify(self, request: Request) -> Caller:
         """The caller. Raises Unauthenticated or Forbidden."""
 
-    async def __call__(self, request: Request) -> Caller:
+    def value(self, request: Request) -> Caller:
         """The caller that `identify` found for this request."""
         caller = exchange_of(request.scope).caller
         if caller is None:
@@ -172,34 +184,55 @@ async def _checked(request: Request) -> Any:
     return await part(request, TokenChecker).check(token)
 
 
-def requires(scope: str) -> Any:
-    """Ask for a service token with this scope: `caller: Annotated[Caller, requires("feed:keys")]`."""
-    return Depends(ServiceAccess(scope))
+def requires(scope: str) -> ServiceAccess:
+    """Ask for a service token with this scope.
+
+    A route says `caller: Annotated[Caller, requires("feed:keys")]`.
+    """
+    return ServiceAccess(scope)
 
 
-async def maybe_if_match(request: Request) -> int | None:
-    """The version in If-Match; None without it and for `*`. Raises BadIfMatch, or PreconditionFailed for a tag that no version has."""
-    sent = request.headers.get("if-match")
-    if sent is None or sent.strip() == "*":
-        return None
-    tag = sent.strip()
-    found = _VERSION.fullmatch(tag)
-    if found:
-        return int(found[1])
-    if _ENTITY_TAG.fullmatch(tag):
-        raise PreconditionFailed  # a weak or foreign tag is well formed and never equal to a version
-    raise BadIfMatch
+@dataclass(frozen=True)
+class VersionMatch(Given):
+    """The version in If-Match; None without it and for `*`, which names none."""
+
+    required: bool
+
+    def value(self, request: Request) -> int | None:
+        """Raises BadIfMatch, PreconditionFailed for a tag that no version has, and PreconditionRequired without one that is needed."""
+        tag = request.headers.get("if-match", "*").strip()
+        if tag == "*":
+            if self.required:
+                raise PreconditionRequired
+            return None
+        found = _VERSION.fullmatch(tag)
+        if found:
+            return int(found[1])
+        if _ENTITY_TAG.fullmatch(tag):
+            raise PreconditionFailed  # a weak or foreign tag is well formed and never equal to a version
+        raise BadIfMatch
 
 
-async def if_match(request: Request) -> int:
-    """The version in If-Match. Raises PreconditionRequired without one (`*` names none), and what `maybe_if_match` raises."""
-    version = await maybe_if_match(request)
-    if version is None:
-        raise PreconditionRequired
-    return version
+@dataclass(frozen=True)
+class Provided(Given):
+    """An object of `create_app(provides=…)`, by its class."""
+
+    kind: type
+
+    def value(self, request: Request) -> Any:
+        """See Given."""
+        return part(request, self.kind)
 
 
-Person = Annotated[Caller, Depends(PersonAccess())]
-Anyone = Annotated[Caller, Depends(AnyoneAccess())]
-IfMatch = Annotated[int, Depends(if_match)]
-MaybeIfMatch = Annotated[int | None, Depends(maybe_if_match)]
+def provided(kind: type) -> Provided:
+    """Ask for an object of `create_app(provides=…)` by its class.
+
+    A module of routes says `Commands = Annotated[KeyCommands, provided(KeyCommands)]`.
+    """
+    return Provided(kind)
+
+
+Person = Annotated[Caller, PersonAccess()]
+Anyone = Annotated[Caller, AnyoneAccess()]
+IfMatch = Annotated[int, VersionMatch(required=True)]
+MaybeIfMatch = Annotated[int | None, VersionMatch(required=False)]

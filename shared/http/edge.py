@@ -8,10 +8,9 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from shared.errors import Refusal, TooLarge
-from shared.http.exchange import KEY, Exchange, sane_request_id, trace
+from shared.http.exchange import KEY, Exchange, begin
 from shared.http.problems import answer
-from shared.ids import new_id
-from shared.telemetry import failure, write
+from shared.telemetry import failure, write_safe
 
 _SECURITY: Final = [
     (b"x-content-type-options", b"nosniff"),
@@ -95,7 +94,7 @@ class Edge:
         route = getattr(scope.get("route"), "path", "unknown")
         method = scope["method"] if scope["method"].isalpha() and len(scope["method"]) < 10 else "OTHER"  # noqa: PLR2004 - DISCONNECT has ten
         self._metrics.observe(method, route, exchange.status, seconds)
-        write(
+        write_safe(
             {
                 "event": "request",
                 "timestamp": time.time(),
@@ -111,7 +110,7 @@ class Edge:
 
 
 def _met(scope: Scope) -> tuple[Exchange, int]:
-    request_id, traceparent, length = "", None, 0
+    request_id, traceparent, length = None, None, 0
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             request_id = value.decode("latin-1")
@@ -119,7 +118,7 @@ def _met(scope: Scope) -> tuple[Exchange, int]:
             traceparent = value.decode("latin-1")
         elif name == b"content-length" and value.isdigit():
             length = int(value[:20])
-    return Exchange(request_id if sane_request_id(request_id) else new_id("req"), trace(traceparent)), length
+    return begin(request_id, traceparent), length
 
 
 def _limited(receive: Receive, limit: int, exchange: Exchange) -> Receive:

@@ -2,8 +2,11 @@
 
 import re
 import secrets
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Final
+
+from shared.telemetry import redact
 
 if TYPE_CHECKING:
     from shared.http.caller import Caller
@@ -21,6 +24,7 @@ class Exchange:
     traceparent: str
     caller: "Caller | None" = None
     body: bytes = b""
+    given: Mapping[str, Any] = field(default_factory=dict)
     too_large: bool = False
     status: int = 0
 
@@ -31,13 +35,14 @@ def exchange_of(scope: Any) -> Exchange:
     return found
 
 
-def sane_request_id(text: str) -> bool:
-    """Whether a caller's X-Request-Id may be kept: 8 to 128 harmless ASCII characters."""
-    return _REQUEST_ID.fullmatch(text) is not None
+def begin(request_id: str | None, traceparent: str | None) -> Exchange:
+    """Keep the caller's X-Request-Id when it is 8 to 128 harmless characters, and its W3C traceparent when it is well formed (00).
 
-
-def trace(text: str | None) -> str:
-    """The caller's W3C traceparent when it is well formed (version 00), else a new trace."""
-    if text is not None and _TRACEPARENT.fullmatch(text):
-        return text
-    return f"00-{secrets.token_hex(16)}-{secrets.token_hex(8)}-00"
+    Otherwise a new trace begins, and a request id is made of it.
+    """
+    if traceparent is None or not _TRACEPARENT.fullmatch(traceparent):
+        random = secrets.token_hex(24)
+        traceparent = f"00-{random[:32]}-{random[32:]}-00"
+    if request_id is None or not _REQUEST_ID.fullmatch(request_id) or redact(request_id) != request_id:
+        request_id = f"req_{secrets.token_hex(12)}"
+    return Exchange(request_id, traceparent)

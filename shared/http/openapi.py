@@ -5,6 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
+from shared.http.caller import VersionMatch
 from shared.http.problems import MEDIA_TYPE
 from shared.http.routing import Route
 from shared.http.schemas import Problem
@@ -83,10 +84,10 @@ def _statuses(route: Route, method: str, operation: Mapping[str, Any]) -> Iterat
 
 
 def _parameters(route: Route) -> Iterator[dict[str, Any]]:
-    calls = {getattr(dependency.call, "__name__", "") for dependency in route.dependant.dependencies}
     if route.keyed:
         schema: dict[str, Any] = {"type": "string", "pattern": "^[!-~]{1,255}$"}
         yield {"name": "Idempotency-Key", "in": "header", "required": False, "schema": schema}
-    if calls & {"if_match", "maybe_if_match"}:
-        schema = {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,8})"$', "examples": ['"3"']}
-        yield {"name": "If-Match", "in": "header", "required": "if_match" in calls, "schema": schema}
+    for given in route.given.values():
+        if isinstance(given, VersionMatch):
+            schema = {"type": "string", "pattern": '^"(0|[1-9][0-9]{0,8})"$', "examples": ['"3"']}
+            yield {"name": "If-Match", "in": "header", "required": given.required, "schema": schema}

@@ -1,20 +1,24 @@
 """The route of every API: who calls is known first, then the body is read once, then FastAPI validates."""
 
 import asyncio
+import inspect
 import json
 import re
-from collections.abc import Callable, Coroutine, Iterator
-from typing import Any, Final
+from collections.abc import Callable, Coroutine, Iterator, Mapping
+from typing import Any, Final, get_type_hints
 from urllib.parse import parse_qsl
 
-from fastapi import APIRouter, Depends, Request, Response, params
+from fastapi import APIRouter, Request, Response, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from starlette.requests import ClientDisconnect
 
 from shared.errors import FieldError, Invalid, Malformed, NotFound, UnsupportedMedia
-from shared.http.caller import Access, part
+from shared.http.caller import Access, Given, provided
 from shared.http.exchange import exchange_of
 from shared.http.refusals import BodyTooSlow
+
+__all__ = ["UNKEYED", "Route", "Router", "provided", "read_body"]
 
 UNKEYED: Final = {"x-idempotency-key": False}
 """For `openapi_extra` of a POST that makes something and still takes no Idempotency-Key: sign-in and refresh."""
@@ -27,43 +31,42 @@ _UNSTORABLE: Final = re.compile("[\x00\ud800-\udfff]")
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 
 
-def provided(kind: type) -> Any:
-    """Ask for the object of this class among `create_app(provides=…)`: `Commands = Annotated[KeyCommands, provided(KeyCommands)]`."""
-
-    async def found(request: Request) -> Any:
-        return part(request, kind)
-
-    return Depends(found)
-
-
 class Route(APIRoute):
-    """An API route that knows its `Access`. Raises TypeError when a route does not declare exactly one."""
+    """An API route that knows its `Access`. Raises TypeError when an endpoint does not declare exactly one."""
 
     access: Access
+    given: Mapping[str, Given]
     keyed: bool
 
-    def get_route_handler(self) -> _Handler:
-        """Wrap FastAPI's handler: 401 and 403 before 413 and 415, these before 400 and 422."""
-        found = [dependency.call for dependency in self.dependant.dependencies if isinstance(dependency.call, Access)]
+    def __init__(self, path: str, endpoint: Callable[..., Any], **options: Any) -> None:
+        self.given = _given(endpoint)
+        found = [given for given in self.given.values() if isinstance(given, Access)]
         if len(found) != 1:
-            raise TypeError(f"{self.path} must declare one caller: Person, requires(…), Anyone or an Access of its own")
+            raise TypeError(f"{path} must declare one caller: Person, requires(…), Anyone or an Access of its own")
         self.access = found[0]
-        extra = self.openapi_extra or {}
-        self.keyed = "POST" in (self.methods or ()) and self.status_code in _CREATING and extra.get("x-idempotency-key", True)
+        extra = options.get("openapi_extra") or {}
+        creates = "POST" in (options.get("methods") or ()) and options.get("status_code") in _CREATING
+        self.keyed = creates and extra.get("x-idempotency-key", True)
+        super().__init__(path, _with_given(endpoint, self.given), **options)
+
+    def get_route_handler(self) -> _Handler:
+        """Wrap FastAPI's handler: 401 and 403 before 413 and 415, these before 400, 412, 428 and 422."""
         known = _query_names(self.dependant)
         reads_json = self.body_field is not None and not isinstance(self.body_field.field_info, params.Form)
         handle = super().get_route_handler()
+        given = self.given
 
         async def checked(request: Request) -> Response:
             exchange = exchange_of(request.scope)
             exchange.caller = await self.access.identify(request)
             if "\0" in request.scope["path"]:
                 raise NotFound
+            if reads_json:
+                exchange.body = await _json_body(request)
+            exchange.given = {name: what.value(request) for name, what in given.items()}
             query: bytes = request.scope["query_string"]
             if query and known is not None:
                 _check_query(query, known)
-            if reads_json:
-                exchange.body = await _json_body(request)
             return await handle(request)
 
         return checked
@@ -77,12 +80,21 @@ class Router(APIRouter):
 
 
 async def read_body(request: Request) -> bytes:
-    """The whole body. Raises BodyTooSlow, or TooLarge from below."""
+    """The whole body, kept for whoever reads it again. Raises BodyTooSlow, TooLarge from below, and ClientDisconnect."""
+    pieces: list[bytes] = []
     try:
         async with asyncio.timeout(_BODY_SECONDS):
-            return await request.body()
+            while True:
+                message = await request.receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                pieces.append(message.get("body", b""))
+                if not message.get("more_body", False):
+                    break
     except TimeoutError:
         raise BodyTooSlow from None
+    request._body = body = b"".join(pieces)  # noqa: SLF001 - where Starlette keeps it; its own reader costs twice as much
+    return body
 
 
 async def _json_body(request: Request) -> bytes:
@@ -115,6 +127,36 @@ def _unstorable(value: Any, pointer: str) -> Iterator[FieldError]:
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from _unstorable(inner, f"{pointer}/{index}")
+
+
+def _given(endpoint: Callable[..., Any]) -> dict[str, Given]:
+    found: dict[str, Given] = {}
+    for name, hint in get_type_hints(endpoint, include_extras=True).items():
+        for extra in getattr(hint, "__metadata__", ()):
+            if isinstance(extra, Given):
+                found[name] = extra
+    return found
+
+
+def _with_given(endpoint: Callable[..., Any], given: Mapping[str, Given]) -> Callable[..., Any]:
+    """The endpoint as FastAPI sees it: without the given parameters, with the request, from which they are put back."""
+
+    async def called(*, given_by: Request, **values: Any) -> Any:
+        return await endpoint(**values, **exchange_of(given_by.scope).given)
+
+    hints = get_type_hints(endpoint, include_extras=True)
+    signature = inspect.signature(endpoint)
+    kept = [
+        parameter.replace(kind=inspect.Parameter.KEYWORD_ONLY, annotation=hints.get(name, parameter.annotation))
+        for name, parameter in signature.parameters.items()
+        if name not in given
+    ]
+    kept.append(inspect.Parameter("given_by", inspect.Parameter.KEYWORD_ONLY, annotation=Request))
+    called.__name__, called.__doc__, called.__module__ = endpoint.__name__, endpoint.__doc__, endpoint.__module__
+    called.__signature__ = signature.replace(  # type: ignore[attr-defined] # inspect looks for it, though functions do not declare it
+        parameters=kept, return_annotation=hints.get("return", signature.return_annotation)
+    )
+    return called
 
 
 def _check_query(query: bytes, known: frozenset[str]) -> None:
