@@ -1,0 +1,123 @@
+"""What the relay's suites share: jars to fill, a relay in this process or in one of its own, and what Kafka holds in the end."""
+
+import asyncio
+import os
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from aiokafka import AIOKafkaConsumer, TopicPartition
+from latchkey.envelope import decode
+from latchkey.topics import BY_NAME, REGISTRY_APP_EVENTS, Topic
+from prometheus_client import CollectorRegistry
+
+from shared.relay.gauges import Gauges
+from shared.relay.heartbeat import Heartbeat
+from shared.relay.relay import Relay, RelaySettings
+from shared.store.aggregates import Aggregates
+from shared.store.contract import Store
+from shared.wake import LocalWake
+from stack.databases import Database
+from tests.shared.toy import JAR, STATE_TOPIC, Filling, Jar, JarEvent, Labelling, context
+
+ROOT = Path(__file__).resolve().parents[3]
+TOPICS = (BY_NAME[REGISTRY_APP_EVENTS], BY_NAME[STATE_TOPIC])
+
+
+class Found(NamedTuple):
+    """A record as Kafka holds it."""
+
+    offset: int
+    key: str
+    value: bytes | None
+
+
+async def fill(store: Store, stream: str, times: int, label: str | None = None) -> None:
+    """Append `times` public events to one stream, one command each."""
+    jars: Aggregates[Jar, JarEvent] = Aggregates(JAR, store)
+    if label:
+        await jars.decide(stream, Labelling(label), context())
+    for _ in range(times):
+        await jars.decide(stream, Filling(1), context())
+
+
+async def fill_many(store: Store, prefix: str, streams: int, times: int) -> None:
+    """The same for several streams at once: `<prefix>_0`, `<prefix>_1`, …"""
+    await asyncio.gather(*(fill(store, f"{prefix}_{n}", times) for n in range(streams)))
+
+
+async def records(bootstrap: str, topic: str, prefix: str) -> list[Found]:
+    """Every record of the topic whose key begins with `prefix`, partition by partition in order."""
+    reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    await reader.start()
+    try:
+        places = [TopicPartition(topic, n) for n in sorted(reader.partitions_for_topic(topic) or await _partitions(reader, topic))]
+        ends = await reader.end_offsets(places)
+        found: list[Found] = []
+        for place in places:
+            reader.assign([place])
+            reader.seek(place, (await reader.beginning_offsets([place]))[place])
+            while await reader.position(place) < ends[place]:
+                for record in (await reader.getmany(place, timeout_ms=200)).get(place, []):
+                    key = (record.key or b"").decode()
+                    if key.startswith(prefix):
+                        found.append(Found(record.offset, key, record.value))
+        return found
+    finally:
+        await reader.stop()
+
+
+async def _partitions(reader: AIOKafkaConsumer, topic: str) -> set[int]:
+    reader.subscribe([topic])
+    while not (known := reader.partitions_for_topic(topic)):  # noqa: ASYNC110  # the broker tells
+        await asyncio.sleep(0.05)
+    reader.unsubscribe()
+    return set(known)
+
+
+def first_occurrences(found: Sequence[Found]) -> dict[str, list[int]]:
+    """The versions of each stream in the order in which they appeared first."""
+    seen: dict[str, list[int]] = {}
+    for record in found:
+        envelope = decode(record.value or b"")
+        versions = seen.setdefault(record.key, [])
+        if envelope.streamversion not in versions:
+            versions.append(envelope.streamversion)
+    return seen
+
+
+class Running(NamedTuple):
+    """A relay that runs in this process."""
+
+    gauges: Gauges
+    wake: LocalWake
+
+
+@asynccontextmanager
+async def relaying(
+    database: Database, bootstrap: str, *, topics: Sequence[Topic] = TOPICS, heartbeat: Heartbeat | None = None
+) -> AsyncIterator[Running]:
+    """Run a relay meanwhile."""
+    wake, gauges = LocalWake(), Gauges(CollectorRegistry())
+    task = asyncio.create_task(Relay(RelaySettings(database.app, bootstrap, topics, heartbeat=heartbeat), wake, gauges).run())
+    try:
+        yield Running(gauges, wake)
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def spawn(database: Database, bootstrap: str, failpoint: str = "") -> asyncio.subprocess.Process:
+    """Start a relay as a process; with a failpoint it dies there with status 137."""
+    environment = {**os.environ, "PYTHONPATH": f"{ROOT}{os.pathsep}{ROOT / 'client'}", "FAILPOINT": failpoint}
+    program = (sys.executable, "-m", "tests.shared.relay.process", database.app, bootstrap)
+    return await asyncio.create_subprocess_exec(*program, cwd=ROOT, env=environment, stdout=asyncio.subprocess.DEVNULL)
+
+
+async def end(process: asyncio.subprocess.Process) -> None:
+    """Kill it, if it still runs."""
+    if process.returncode is None:
+        process.kill()
+    await process.wait()
