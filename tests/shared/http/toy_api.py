@@ -1,12 +1,8 @@
 """A service as small as one can be, with every feature of the HTTP kit in it."""
 
-import time
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
-import jwt
-from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 from fastapi import Response
 from prometheus_client import CollectorRegistry
 from pydantic import BaseModel, Field
@@ -20,41 +16,12 @@ from shared.http.paging import Cursors, CursorText, Limit, Page
 from shared.http.revocations import Heard
 from shared.http.routing import UNKEYED, Router, provided
 from shared.http.schemas import Body
-from shared.http.tokens import AUDIENCE, ISSUER, PERSON_TYPE, SERVICE_TYPE, TokenChecker
+from shared.http.tokens import TokenChecker
 from shared.settings import ServiceSettings
 from shared.store.records import Context
+from shared.testing.tokens import OneKey
 
-KID = "k1"
-PRIVATE = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 MASTER = bytes(range(100, 132))
-
-
-class OneKey:
-    """The key set of the tests."""
-
-    async def key(self, kid: str) -> Ed25519PublicKey | None:
-        return PRIVATE.public_key() if kid == KID else None
-
-
-def sign(claims: Mapping[str, Any], **header: Any) -> str:
-    return jwt.encode(dict(claims), PRIVATE, algorithm="EdDSA", headers={"kid": KID, **header})
-
-
-def person_claims(**changed: Any) -> dict[str, Any]:
-    now = int(time.time())
-    claims = {"iss": ISSUER, "aud": AUDIENCE, "sub": "acc_1", "sid": "ses_1", "gen": 1, "iat": now, "exp": now + 300, "jti": "j1"}
-    return claims | changed
-
-
-def person(**changed: Any) -> dict[str, str]:
-    """The header of a signed-in person."""
-    return {"authorization": f"Bearer {sign(person_claims(**changed), typ=PERSON_TYPE)}"}
-
-
-def machine(scope: str) -> dict[str, str]:
-    """The header of a service client."""
-    claims = person_claims(sub="cli_1", scope=scope)
-    return {"authorization": f"Bearer {sign({k: v for k, v in claims.items() if k not in {'sid', 'gen'}}, typ=SERVICE_TYPE)}"}
 
 
 @dataclass

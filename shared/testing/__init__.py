@@ -1,0 +1,1 @@
+"""What tests of every service build upon; no product code imports it."""
