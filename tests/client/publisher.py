@@ -61,7 +61,7 @@ class Publisher:
         for version in versions:
             await self.send_raw(stream, envelope(stream, version, **changed))
 
-    async def send_raw(self, stream: str, raw: bytes) -> None:
+    async def send_raw(self, stream: str, raw: bytes | None) -> None:
         await self._producer.send_and_wait(self.topic, raw, key=stream.encode(), partition=partition_of(stream, PARTITIONS))
 
     async def send_all(self, items: Iterable[tuple[str, int]]) -> None:

@@ -3,7 +3,7 @@
 from latchkey.consumer.backlog import Source
 from latchkey.consumer.faults import NotYet
 from latchkey.consumer.handling import Handler, Reaction, Reactor
-from latchkey.consumer.ledger import install
+from latchkey.consumer.ledger import begin_from, install
 from latchkey.consumer.loop import Consumer
 from latchkey.consumer.parking import NotParkedError, ParkedRecord, parked_discard, parked_list, parked_retry
 from latchkey.consumer.plan import Place, Reason
@@ -24,6 +24,7 @@ __all__ = [
     "Source",
     "Start",
     "Status",
+    "begin_from",
     "install",
     "parked_discard",
     "parked_list",

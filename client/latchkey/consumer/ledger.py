@@ -77,6 +77,19 @@ async def install(db: asyncpg.Connection, schema: str = "latchkey") -> None:
         await db.execute(text.replace("{schema}", checked_schema(schema)))
 
 
+async def begin_from(db: asyncpg.Connection, name: str, versions: Mapping[str, int], *, version: int = 1, schema: str = "latchkey") -> None:
+    """Tell a consumer that its rows already hold these versions of these streams, because they came from a snapshot.
+
+    Call it in the transaction that writes the rows, before the consumer first runs, and give it `Policy(began_from_snapshot=True)`.
+    """
+    await db.execute(
+        f"INSERT INTO {checked_schema(schema)}.seen AS s (projection, version, stream_id, last_version) "
+        "SELECT $1, $2, u.stream_id, u.last_version FROM unnest($3::text[], $4::bigint[]) AS u (stream_id, last_version) "
+        "ON CONFLICT (projection, version, stream_id) DO UPDATE SET last_version = greatest(s.last_version, excluded.last_version)",
+        *(name, version, sorted(versions), [versions[stream] for stream in sorted(versions)]),
+    )
+
+
 class Ledger:
     """The rows of one projection version. Every method runs in the transaction that is open on `db`."""
 
@@ -147,13 +160,7 @@ class Ledger:
         """Write an outcome; `held` says where the partition is after it."""
         key = (self.name, self.version, held.source)
         if outcome.versions:
-            streams = sorted(outcome.versions)
-            await db.execute(
-                f"INSERT INTO {self.schema}.seen AS s (projection, version, stream_id, last_version) "
-                "SELECT $1, $2, u.stream_id, u.last_version FROM unnest($3::text[], $4::bigint[]) AS u (stream_id, last_version) "
-                "ON CONFLICT (projection, version, stream_id) DO UPDATE SET last_version = greatest(s.last_version, excluded.last_version)",
-                *(self.name, self.version, streams, [outcome.versions[stream] for stream in streams]),
-            )
+            await begin_from(db, self.name, outcome.versions, version=self.version, schema=self.schema)
         if outcome.unpark:
             await db.execute(
                 f"DELETE FROM {self.schema}.parked AS p USING unnest($4::int[], $5::int[], $6::bigint[]) AS u (epoch, part, place) "
