@@ -1,6 +1,6 @@
 """What the keys service may refuse."""
 
-from shared.errors import Conflict, Gone, Invalid, NotFound, TooManyRequests, Unavailable
+from shared.errors import Conflict, Forbidden, Gone, Invalid, NotFound, TooManyRequests, Unauthenticated, Unavailable
 
 
 class AppNotFound(NotFound):
@@ -73,3 +73,15 @@ class StaleFeed(Unavailable):
 class VerifierBusy(Unavailable):
     code = "keys.verifier_busy"
     title = "Too many unknown keys are being looked up at once; try again."
+
+
+class CallerRefused(Unauthenticated):
+    """The secret key that a caller of the verifier brought is not good itself."""
+
+    code = "keys.caller_refused"
+    title = "Send a service token with the scope keys:verify, or a secret key that is valid here."
+
+
+class SecretKeyInBrowser(Forbidden):
+    code = "keys.secret_key_in_browser"
+    title = "A secret key was sent from a browser. Anyone there can read it: regenerate it, and keep the new one on your servers."

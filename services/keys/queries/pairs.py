@@ -85,14 +85,15 @@ class PairQueries:
         hours = await self._pool.fetch("SELECT hour, calls FROM key_calls WHERE pair_id = $1 AND hour > $2 ORDER BY hour", pair_id, since)
         return UsageView(last, total, [HourView(*row) for row in hours])
 
-    async def list_due_rings(self, limit: int) -> Sequence[str]:
-        """Rings in which a pair's deadline has passed, by the database's clock."""
+    async def list_due_rings(self, limit: int) -> Sequence[tuple[str, str]]:
+        """Rings, each with its tenant, in which a pair's deadline has passed by the database's clock."""
         rows = await self._pool.fetch(
-            """SELECT DISTINCT ring_id FROM pairs WHERE ended_at IS NULL AND (valid_until IS NOT NULL OR expires_at IS NOT NULL)
+            """SELECT DISTINCT ring_id, tenant FROM pairs JOIN keyrings USING (ring_id)
+               WHERE ended_at IS NULL AND (valid_until IS NOT NULL OR expires_at IS NOT NULL)
                AND least(valid_until, expires_at) <= clock_timestamp() LIMIT $1""",
             limit,
         )
-        return [row[0] for row in rows]
+        return [(ring_id, tenant) for ring_id, tenant in rows]
 
     async def find_next_deadline(self) -> datetime | None:
         """The first deadline of a live pair."""

@@ -1,0 +1,151 @@
+"""Who may ask about a key and what they are told: the same whether the question comes by the plain ASGI route or by any other."""
+
+import json
+import logging
+from collections import OrderedDict
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any, Final
+
+from latchkey.judging import Code, PairRecord, PairStatus, judge
+from latchkey.keyformat import Kind, ParsedKey, parse_key
+
+from services.keys.domain.errors import CallerRefused, SecretKeyInBrowser, StaleFeed, VerifierBusy
+from services.keys.projections.usage import UsageCounter
+from services.keys.projections.verifier_table import TableBusy, TableStale, VerifierTable
+from shared.errors import Unauthenticated
+from shared.http.credentials import bearer_of, secret_key_of
+from shared.http.refusals import ScopeMissing, WrongKindOfCaller
+from shared.http.tokens import TokenChecker
+
+VERIFY_SCOPE: Final = "keys:verify"
+EVERY_APP: Final = ""  # what a service token may ask about
+SENTENCES: Final = MappingProxyType(
+    {
+        Code.VALID: "The key is good.",
+        Code.MALFORMED: "This is no key: its form or its checksum is wrong.",
+        Code.NOT_FOUND: "There is no such key.",
+        Code.REVOKED: "The key was revoked.",
+        Code.EXPIRED: "The key has expired.",
+        Code.ROTATED: "The key was replaced by a new one.",
+        Code.APP_DISABLED: "Application is disabled!",
+        Code.DISABLED: "The key is disabled.",
+        Code.FORBIDDEN_ORIGIN: "The key may not be used from this origin; a secret key never from a browser.",
+        Code.FORBIDDEN_IP: "The key may not be used from this address.",
+        Code.INSUFFICIENT_SCOPE: "The key does not have this scope.",
+    }
+)
+_NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_RENDERED: Final = 50_000
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """A key, and the circumstances under which somebody used it."""
+
+    key: str
+    scope: str | None = None
+    origin: str | None = None
+    ip: str | None = None
+
+
+class Verifying:
+    """Judges keys from memory. Refuses with StaleFeed rather than answer from a table that may miss a revocation."""
+
+    def __init__(self, table: VerifierTable, tokens: TokenChecker, usage: UsageCounter, now: Callable[[], datetime]) -> None:
+        """`now` tells the database's time, by which deadlines are judged."""
+        self._table, self._tokens, self._usage, self._now = table, tokens, usage, now
+        self._rendered: OrderedDict[tuple[str, Kind, Code], tuple[PairRecord, bytes]] = OrderedDict()
+
+    async def asker(self, authorization: str, origin: str | None, ip: str | None) -> str:
+        """The app that the credential may ask about, or EVERY_APP. Raises Unauthenticated and Forbidden ones, and what `answer` raises."""
+        secret_key = secret_key_of({"authorization": authorization})
+        if secret_key is not None:
+            return await self._app_of(secret_key, origin, ip)
+        token = bearer_of(authorization)
+        if token is None:
+            raise Unauthenticated
+        claims = await self._tokens.check(token)
+        if claims.kind != "service":
+            raise WrongKindOfCaller
+        if VERIFY_SCOPE not in claims.scopes:
+            raise ScopeMissing(f"The scope {VERIFY_SCOPE} is needed here.")
+        return EVERY_APP
+
+    async def answer(self, asker: str, question: Question) -> bytes:
+        """The verdict as JSON, and one more use of the pair when the key is good. Raises StaleFeed and VerifierBusy."""
+        parsed = parse_key(question.key)
+        if parsed is None:
+            return _render(Code.MALFORMED, None, None)
+        record, code = await self._judged(parsed, question)
+        if record is None or asker not in {EVERY_APP, record.app_id}:
+            return _render(Code.NOT_FOUND, parsed, None)
+        if code is Code.VALID:
+            self._usage.count(record.pair_id)
+        return self._body(code, parsed, record)
+
+    async def _judged(self, parsed: ParsedKey, question: Question) -> tuple[PairRecord | None, Code]:
+        if not self._table.fresh:
+            raise StaleFeed
+        record = self._table.find(parsed)
+        if record is None:
+            record = await self._awaited(parsed)
+        undated = record is None or (record.status is PairStatus.ACTIVE and record.expires_at is None)
+        now = _NO_DEADLINE if undated else self._now()
+        return record, judge(record, parsed.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
+
+    async def _awaited(self, parsed: ParsedKey) -> PairRecord | None:
+        """A key that was made a moment ago may not have arrived here."""
+        try:
+            record = await self._table.find_fresh(parsed)
+        except TableBusy:
+            raise VerifierBusy from None
+        except TableStale:
+            raise StaleFeed from None
+        if not self._table.fresh:
+            raise StaleFeed
+        return record
+
+    async def _app_of(self, secret_key: str, origin: str | None, ip: str | None) -> str:
+        parsed = parse_key(secret_key)
+        if parsed is None:
+            raise CallerRefused
+        record, code = await self._judged(parsed, Question(secret_key, origin=origin, ip=ip))
+        if record is not None and origin is not None and code is Code.FORBIDDEN_ORIGIN:
+            _log.warning("a secret key was sent from a browser, pair %s", record.pair_id)
+            raise SecretKeyInBrowser
+        if record is None or code is not Code.VALID:
+            raise CallerRefused(None if record is None else SENTENCES[code])
+        return record.app_id
+
+    def _body(self, code: Code, parsed: ParsedKey, record: PairRecord) -> bytes:
+        """The same record gives the same bytes: they are kept, and dropped with the record."""
+        place = (record.pair_id, parsed.kind, code)
+        known = self._rendered.get(place)
+        if known is not None and known[0] is record:
+            return known[1]
+        body = _render(code, parsed, record)
+        self._rendered[place] = (record, body)
+        if len(self._rendered) > _RENDERED:
+            self._rendered.popitem(last=False)
+        return body
+
+
+def _render(code: Code, parsed: ParsedKey | None, record: PairRecord | None) -> bytes:
+    known: dict[str, Any] = {"app_id": None, "pair_id": None}
+    if record is not None:
+        known = {"app_id": record.app_id, "pair_id": record.pair_id}
+    verdict = {
+        "valid": code is Code.VALID,
+        "code": code,
+        "detail": SENTENCES[code],
+        **known,
+        "kind": parsed.kind if parsed else None,
+        "environment": parsed.environment if parsed else None,
+        "scopes": sorted(record.scopes) if record else [],
+        "expires_at": record.expires_at.isoformat() if record and record.expires_at else None,
+    }
+    return json.dumps(verdict, separators=(",", ":")).encode()

@@ -1,0 +1,172 @@
+"""The one place where the objects of keys are built."""
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+import asyncpg
+from latchkey.consumer import Consumer, Reactor
+from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_VERIFIER_STATE, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
+
+from services.keys.api import verify_docs
+from services.keys.api.routes import router
+from services.keys.api.verify import PATH, VerifyRoute
+from services.keys.api.verifying import Verifying
+from services.keys.commands import KeyCommands
+from services.keys.domain import keyring
+from services.keys.domain.events import STORED, KeyringEvent
+from services.keys.domain.keyring import Keyring
+from services.keys.projections.foreign import Apps, ErasedAccounts, Foreign, Subscriptions
+from services.keys.projections.keyrings import Keyrings
+from services.keys.projections.usage import UsageCounter
+from services.keys.projections.verifier_table import VerifierTable
+from services.keys.publications import publish, states
+from services.keys.queries.clock import DatabaseClock
+from services.keys.queries.pairs import PairQueries
+from services.keys.queries.whereabouts import FOREIGN, REACTIONS, Whereabouts
+from services.keys.reactions import Reactions
+from services.keys.settings import Settings
+from services.keys.timers import Deadlines
+from shared import telemetry, worker
+from shared.events import EventRegistry
+from shared.http.app import ServiceApp, create_app
+from shared.http.health import Check
+from shared.http.jwks import JwksKeys
+from shared.http.revocations import KafkaRevocations
+from shared.http.serving import WORKER_INTERNAL
+from shared.http.tokens import TokenChecker
+from shared.relay.heartbeat import Heartbeat
+from shared.relay.relay import RelaySettings, topics_of
+from shared.store.aggregates import Aggregates
+from shared.store.freeze import AggregateType
+from shared.store.postgres import StoreSettings, open_store
+from shared.wake import RedisWake
+
+SERVICE: Final = "keys"
+SOURCE: Final = "/keys"
+MIGRATIONS: Final = Path(__file__).parent / "migrations"
+VIEWS: Final = (Keyrings(),)
+EVENTS: Final[EventRegistry[KeyringEvent]] = EventRegistry(STORED)
+KEYRING: Final[AggregateType[Keyring, KeyringEvent]] = AggregateType(
+    "keyring", SOURCE, EVENTS, Keyring, keyring.evolve, publish=publish, states=states
+)
+LISTENS_TO: Final = (REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS, IDENTITY_ACCOUNT_EVENTS)
+_MEASURE_SECONDS: Final = 5.0
+_AGAIN_SECONDS: Final = 0.5
+_log: Final = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Core:
+    """What both processes have."""
+
+    pool: asyncpg.Pool
+    commands: KeyCommands
+    queries: PairQueries
+    whereabouts: Whereabouts
+    clock: DatabaseClock
+    wake: RedisWake
+
+
+@asynccontextmanager
+async def build_core(settings: Settings) -> AsyncIterator[Core]:
+    """The store and what stands on it; closed in the reverse order."""
+    async with AsyncExitStack() as opened:
+        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
+        # A verifier stands at the fence as long as an append may last: half the bound leaves it the other half.
+        store_settings = StoreSettings(settings.database_url, settings.master_key, transaction_seconds=min(1.0, settings.bound_seconds / 2))
+        store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, {}, wake))
+        clock, whereabouts = DatabaseClock(pool), Whereabouts(pool)
+        await clock.measure()
+        await opened.enter_async_context(_beside(lambda: _measuring(clock)))
+        commands = KeyCommands(Aggregates(KEYRING, store), whereabouts, clock.now)
+        yield Core(pool, commands, PairQueries(pool), whereabouts, clock, wake)
+
+
+@asynccontextmanager
+async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
+    """The HTTP process."""
+    async with AsyncExitStack() as opened:
+        core = await opened.enter_async_context(build_core(settings))
+        jwks = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
+        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
+        tokens = TokenChecker(jwks, revocations)
+        table = VerifierTable(lambda: _connection(settings), core.wake, bound_seconds=settings.bound_seconds)
+        usage = UsageCounter(core.pool, core.clock.seconds)
+        opened.push_async_callback(usage.flush)
+        await opened.enter_async_context(_beside(usage.run))
+        await opened.enter_async_context(_beside(table.run))
+        verifying = Verifying(table, tokens, usage, core.clock.now)
+        yield create_app(
+            SERVICE,
+            routers=[router, verify_docs.router],
+            provides=[core.commands, core.queries, core.whereabouts, verifying],
+            tokens=tokens,
+            settings=settings,
+            ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
+            hot={PATH: VerifyRoute(verifying)},
+        )
+
+
+@asynccontextmanager
+async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
+    """The process that publishes, listens to registry and identity, and keeps deadlines."""
+    async with AsyncExitStack() as opened:
+        core = await opened.enter_async_context(build_core(settings))
+        kafka, registry = settings.kafka_bootstrap, telemetry.registry()
+        foreign = Foreign([Apps(), Subscriptions(), ErasedAccounts()])
+        reactor = Reactor(Reactions(core.commands, core.whereabouts).by_event())
+        heartbeat = Heartbeat(KEYS_VERIFIER_STATE, settings.bound_seconds)
+        relay_settings = RelaySettings(settings.database_url, kafka, topics_of(SERVICE), heartbeat=heartbeat)
+        parts = [
+            *worker.relay(relay_settings, core.wake, core.pool, registry),
+            worker.consumer("foreign views", Consumer(kafka, core.pool, foreign, LISTENS_TO, "keys-foreign", name=FOREIGN)),
+            worker.consumer("reactions", Consumer(kafka, core.pool, reactor, LISTENS_TO, "keys-reactions", name=REACTIONS)),
+            worker.timer("deadlines", settings.database_url, 0.0, Deadlines(core.commands, core.queries, core.clock.now).settle),
+        ]
+        yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
+
+
+@asynccontextmanager
+async def _beside(run: Callable[[], Awaitable[None]]) -> AsyncIterator[None]:
+    """Something that runs for as long as the block; when it fails it is started again, and readiness shows what that costs."""
+    task = asyncio.create_task(_kept(run))
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.gather(task, return_exceptions=True)
+
+
+async def _kept(run: Callable[[], Awaitable[None]]) -> None:
+    while True:
+        try:
+            await run()
+        except Exception:
+            _log.exception("something beside the requests failed and is started again")
+        await asyncio.sleep(_AGAIN_SECONDS)
+
+
+async def _connection(settings: Settings) -> asyncpg.Connection:
+    return await asyncpg.connect(
+        settings.database_url, timeout=5, command_timeout=5, server_settings={"application_name": "verifier table"}
+    )
+
+
+async def _measuring(clock: DatabaseClock) -> None:
+    while True:
+        await asyncio.sleep(_MEASURE_SECONDS)
+        await clock.measure()
+
+
+async def _answers(pool: asyncpg.Pool) -> str | None:
+    await pool.fetchval("SELECT 1")
+    return None
+
+
+async def _is_fresh(table: VerifierTable) -> str | None:
+    return None if table.fresh else f"the verifier's table is {table.age_seconds:.1f} s old"
