@@ -1,0 +1,75 @@
+"""Revoke → refused: from the answer of the revoking command to the first refusal, at the HTTP verifier and in another process."""
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+
+from latchkey.judging import Code
+from latchkey.verifier import LocalVerifier
+
+from benchmarks.measure import Figure, figure
+from benchmarks.serving import Running, product_with_keys
+from stack.testing import RealStack
+
+TIMES = 100
+_GIVE_UP = 5.0
+
+
+async def run(stack: RealStack) -> list[Figure]:
+    """Median and 99th percentile of both."""
+    async with product_with_keys(stack) as running:
+        verifier = LocalVerifier(stack.bootstrap, bound_ms=1000)
+        await verifier.start()
+        token = await running.developer.machine_token()
+        over_http, locally = [], []
+        for _ in range(TIMES):
+            app = await running.developer.add_app()
+            pair = await _generate(running, app["app_id"])
+            key = pair["secret_key"]
+            await verifier.check_fresh(key)
+            answer = await running.developer.call(
+                "POST", "keys", f"/v1/apps/{app['app_id']}/keys/{pair['pair_id']}/revoke", json={"reason": "bench"}
+            )
+            answered = time.perf_counter()
+            answer.raise_for_status()
+
+            async def asked(key: str = key) -> bool:
+                return await _verdict(running, token, key) == "REVOKED"
+
+            async def known(key: str = key) -> bool:
+                return verifier.check(key).code is Code.REVOKED
+
+            took = await asyncio.gather(_until(asked, answered), _until(known, answered))
+            over_http.append(took[0])
+            locally.append(took[1])
+        await verifier.stop()
+    return [*_two("HTTP verifier", over_http), *_two("another process", locally)]
+
+
+def _two(where: str, took: list[float]) -> list[Figure]:
+    took = sorted(took)
+    return [
+        figure("revoke", f"→ {where} refuses, p50", "ms", [took[len(took) // 2]], goal=5, smaller_is_better=True),
+        figure("revoke", f"→ {where} refuses, p99", "ms", [took[int(0.99 * len(took))]], floor=250, goal=25, smaller_is_better=True),
+    ]
+
+
+async def _until(refused: Callable[[], Awaitable[bool]], answered: float) -> float:
+    while not await refused():
+        if time.perf_counter() - answered > _GIVE_UP:
+            raise TimeoutError
+        await asyncio.sleep(0.0005)
+    return 1000 * (time.perf_counter() - answered)
+
+
+async def _generate(running: Running, app_id: str) -> dict[str, str]:
+    made: dict[str, str] = await running.developer.generate(app_id)
+    return made
+
+
+async def _verdict(running: Running, token: str, key: str) -> str:
+    answer = await running.developer.http.post(
+        f"{running.product.at['keys']}/v1/keys/verify", json={"key": key}, headers={"Authorization": f"Bearer {token}"}
+    )
+    code: str = answer.json()["code"]
+    return code

@@ -1,0 +1,71 @@
+"""What the HTTP cases share: a running product with a developer in it, and the smallest server beside it."""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+import httpx2
+import psutil
+
+from benchmarks.load import server_core
+from stack.layout import ROOT
+from stack.ports import free_ports
+from stack.testing import RealStack
+from tests.people import Developer
+from tests.product import Product, running
+
+
+@dataclass(frozen=True)
+class Running:
+    """A product, an app with keys, and who owns it."""
+
+    product: Product
+    developer: Developer
+    app: dict[str, Any]
+    pair: dict[str, Any]
+
+    def server(self, name: str) -> psutil.Process:
+        """A process of the product, moved to the server's core."""
+        pid = self.product.processes[name].child.pid
+        if pid is None:
+            raise RuntimeError(f"{name} died")
+        return server_core(pid)
+
+
+@asynccontextmanager
+async def product_with_keys(stack: RealStack) -> AsyncIterator[Running]:
+    """Everything up, as a journey's end leaves it."""
+    with running(stack) as product:
+        async with httpx2.AsyncClient(timeout=30) as http:
+            developer = Developer(product, http)
+            app, pair = await developer.everything()
+            yield Running(product, developer, app, pair)
+
+
+@contextmanager
+def hello() -> Iterator[tuple[str, psutil.Process]]:
+    """The raw ASGI server on the server's core: its address and process."""
+    [port] = free_ports(1)
+    process = subprocess.Popen([sys.executable, "-m", "benchmarks.hello", str(port)], cwd=ROOT, stdin=subprocess.DEVNULL)
+    try:
+        yield f"http://127.0.0.1:{port}/", server_core(process.pid)
+    finally:
+        process.terminate()
+        process.wait(10)
+
+
+async def until_answers(url: str) -> None:
+    """Wait for a server that was just started."""
+    async with httpx2.AsyncClient() as http:
+        for _ in range(200):
+            try:
+                await http.get(url)
+            except httpx2.TransportError:
+                await asyncio.sleep(0.05)
+            else:
+                return
+    raise TimeoutError(url)

@@ -1,0 +1,38 @@
+"""Verify over HTTP, with caller authentication, scopes and use counts, as a share of a raw ASGI hello on the same server."""
+
+import json
+
+from benchmarks.load import Request, load
+from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.serving import hello, product_with_keys, until_answers
+from stack.testing import RealStack
+
+
+async def run(stack: RealStack) -> list[Figure]:
+    """The share, the CPU of both, and what an unknown key costs."""
+    async with product_with_keys(stack) as running:
+        with hello() as (hello_url, hello_server):
+            await until_answers(hello_url)
+            token = await running.developer.machine_token()
+            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
+            keys, url = running.server("keys-main"), running.product.at["keys"] + "/v1/keys/verify"
+            known = Request(url, "POST", headers, json.dumps({"key": running.pair["secret_key"]}))
+            mistyped = Request(url, "POST", headers, json.dumps({"key": running.pair["secret_key"][:-1] + "-"}))
+            plain = Request(hello_url, "POST", {"Content-Type": "application/json"}, known.body)
+
+            async def ours() -> float:
+                return (await load(known, keys)).rate
+
+            async def theirs() -> float:
+                return (await load(plain, hello_server)).rate
+
+            rates = await interleaved(ours, theirs)
+            full, small = await load(known, keys), await load(mistyped, keys)
+            calm = await load(known, keys, connections=4)
+            bare = await load(plain, hello_server)
+    return [
+        figure("verify", "over HTTP, 32 connections", "req/s", *rates, peer="raw ASGI hello", judged="ratio", floor=0.60, goal=0.85),
+        figure("verify", "CPU of the process", "µs", [full.cpu_us], [bare.cpu_us], peer="raw ASGI hello"),
+        figure("verify", "p99, 4 connections", "ms", [calm.p99_ms], goal=1.0, smaller_is_better=True),
+        figure("verify", "mistyped key", "req/s", [small.rate], [bare.rate], peer="raw ASGI hello"),
+    ]
