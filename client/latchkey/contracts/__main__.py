@@ -1,0 +1,34 @@
+"""`python -m latchkey.contracts`: write the contract from the code, or with `--check` say whether it is the same and unbroken."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from latchkey.contracts.documents import contract
+from latchkey.contracts.gate import broken, different, write
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Return 0 when all is well, 1 with a sentence for each thing that is not. A version that would break is never written over."""
+    parser = argparse.ArgumentParser(prog="python -m latchkey.contracts", description=__doc__)
+    parser.add_argument("--folder", type=Path, default=Path("contracts"), help="where the contract lies (default: contracts)")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail on any difference")
+    parser.add_argument("--against", type=Path, help="another copy of the folder, such as the released one, whose schemas must hold too")
+    options = parser.parse_args(arguments)
+    files = contract()
+    faults = broken(options.folder, files)
+    if options.against is not None:
+        faults += broken(options.against, files)
+    if options.check:
+        faults += different(options.folder, files)
+    elif not faults:
+        write(options.folder, files)
+    for fault in faults:
+        sys.stderr.write(f"{fault}\n")
+    if faults:
+        sys.stderr.write("A frozen version only ever gains optional fields; anything else is a new version beside it.\n")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
