@@ -1,9 +1,10 @@
 """What the HTTP cases share: a running product with a developer in it, and the smallest server beside it."""
 
 import asyncio
+import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Iterator, Mapping
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -47,15 +48,24 @@ async def product_with_keys(stack: RealStack) -> AsyncIterator[Running]:
 
 
 @contextmanager
-def hello() -> Iterator[tuple[str, psutil.Process]]:
-    """The raw ASGI server on the server's core: its address and process."""
-    [port] = free_ports(1)
-    process = subprocess.Popen([sys.executable, "-m", "benchmarks.hello", str(port)], cwd=ROOT, stdin=subprocess.DEVNULL)
+def spawned(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
+    """A module of ours as a process on the server's core, ended with the block."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", module, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
+    )
     try:
-        yield f"http://127.0.0.1:{port}/", server_core(process.pid)
+        yield server_core(process.pid)
     finally:
         process.terminate()
-        process.wait(10)
+        process.wait(20)
+
+
+@contextmanager
+def hello() -> Iterator[tuple[str, psutil.Process]]:
+    """The raw ASGI server: its address and process."""
+    [port] = free_ports(1)
+    with spawned("benchmarks.hello", str(port)) as process:
+        yield f"http://127.0.0.1:{port}/", process
 
 
 async def until_answers(url: str) -> None:

@@ -1,0 +1,37 @@
+"""A command over HTTP, durable with its inline views, as a share of a FastAPI no-op that authenticates and validates the same request."""
+
+import json
+
+from benchmarks.load import Request, load
+from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.serving import product_with_keys, spawned, until_answers
+from stack.ports import free_ports
+from stack.testing import RealStack
+from tests.people import FORM
+
+
+async def run(stack: RealStack) -> list[Figure]:
+    """The share, and the CPU of both."""
+    async with product_with_keys(stack) as running:
+        port = free_ports(1)[0] - 2000
+        environment = running.product.services["registry"].environment() | {"REGISTRY_PORT": str(port)}
+        with spawned("benchmarks.noop", environment=environment) as bare:
+            await until_answers(f"http://127.0.0.1:{port}/")
+            registry = running.server("registry-main")
+            headers = {"Authorization": f"Bearer {running.developer.token}", "Content-Type": "application/json"}
+            body = json.dumps(FORM | {"name": "Shop {n}"})
+            full = Request(running.product.at["registry"] + "/v1/apps", "POST", headers, body)
+            nothing = Request(f"http://127.0.0.1:{port}/v1/apps", "POST", headers, body)
+
+            async def ours() -> float:
+                return (await load(full, registry)).rate
+
+            async def theirs() -> float:
+                return (await load(nothing, bare)).rate
+
+            rates = await interleaved(ours, theirs)
+            cost = [(await load(full, registry)).cpu_us], [(await load(nothing, bare)).cpu_us]
+    return [
+        figure("command", "register an app", "req/s", *rates, peer="FastAPI no-op", judged="ratio", floor=0.40, goal=0.70),
+        figure("command", "CPU of the process", "µs", *cost, peer="FastAPI no-op"),
+    ]
