@@ -41,12 +41,12 @@ test: $(READY)  ## every test, on real parts   (only=tests/keys)
 test-long: $(READY)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
 	@$(IN)pytest -q -m long --timeout=3600 $(only)
 
-check: $(READY)  ## format, lint, types, import contracts, sizes, unit tests
+check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit tests
 	@$(IN)ruff format --check .
 	$(IN)ruff check .
 	$(IN)mypy $(PYTHON_CODE)
 	$(IN)lint-imports --no-logo
-	$(IN)python tests/house/sizes.py
+	$(IN)python -m tests.house.gate
 	$(IN)pytest -q -m "not stack and not slow and not long"
 
 bench: $(READY)  ## measure append, relay, rebuild, verify and more against goal, floor and peer

@@ -11,6 +11,8 @@ from pathlib import Path
 from stack.accounts import Account
 from stack.layout import Layout, read_json, write_json
 
+_LONG_LOG = 32 * 1024**2  # Looked at when a process starts; one older log is kept.
+
 
 @dataclass(frozen=True)
 class Command:
@@ -55,6 +57,8 @@ class Child:
     def start(self, command: Command) -> None:
         """Start it in a session of its own, its output appended to its log; it lives on when we die."""
         who = command.account
+        if self.log.exists() and self.log.stat().st_size > _LONG_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
                 command.argv,

@@ -33,7 +33,11 @@ def up(layout: Layout, console: Console) -> None:
             check_machine(layout)
             layout.state.unlink(missing_ok=True)
             supervisor.start(Command((sys.executable, "-m", "stack.supervisor", "--dir", str(layout.directory)), os.environ, ROOT))
-        report = _follow(layout, supervisor, console)
+        try:
+            report = _follow(layout, supervisor, console)
+        except KeyboardInterrupt:
+            console.print("It goes on in the background: `make up` looks again, `make down` stops it.")
+            raise
     if report.phase != "up":
         raise Trouble(report.trouble or "It was told to stop while it was starting.")
     console.print(addresses(layout))
@@ -87,7 +91,7 @@ def _follow(layout: Layout, supervisor: Child, console: Console) -> Report:
             alive, report = supervisor.pid is not None, read_board(layout)
             if report is not None:
                 live.update(board(report))
-                if report.phase in {"up", "failed"}:
+                if report.phase != "starting":
                     break
             if not alive:
                 raise Trouble(f"The supervisor ended without a word; see {supervisor.log}.\n{supervisor.last_words()}")
