@@ -32,7 +32,6 @@ from shared.http.app import ServiceApp, create_app
 from shared.http.health import Check
 from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
-from shared.http.serving import WORKER_INTERNAL
 from shared.http.tokens import TokenChecker
 from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
@@ -112,7 +111,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
             worker.consumer("reactions", listens),
             worker.timer("logo sweep", settings.database_url, SWEEP_SECONDS, core.logos.sweep),
         ]
-        yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
+        yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

@@ -102,8 +102,8 @@ def _subdivisions() -> Mapping[str, Sequence[Any]]:
 
 
 def _sortable(name: str) -> str:
-    """Accents come after the letters: Åland stands among the A."""
-    return unicodedata.normalize("NFKD", name).casefold()
+    """Without accents: Åland stands among the A."""
+    return "".join(char for char in unicodedata.normalize("NFKD", name).casefold() if not unicodedata.combining(char))
 
 
 def _country(entry: Any) -> Country:
