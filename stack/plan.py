@@ -11,6 +11,7 @@ from stack.blocking import run
 from stack.endpoints import part_endpoints, write_endpoints, write_part_endpoints
 from stack.layout import Layout, read_json, write_json
 from stack.parts import Parts
+from stack.parts.jars import jars
 from stack.parts.part import Part
 from stack.ports import HEALTH, SERVICES, fixed_part_ports
 from stack.services import Service, ServiceProcess, make_service_client
@@ -42,6 +43,9 @@ class Plan:
         services = {name: Service(layout, name, addresses) for name in SERVICES}
         processes = [ServiceProcess(layout, service, role) for service in services.values() for role in HEALTH]
 
+        def download() -> None:
+            jars()
+
         def topics() -> None:
             run(make_topics(parts.kafka.bootstrap, TOPICS))
 
@@ -53,7 +57,11 @@ class Plan:
             write_endpoints(layout, parts, {name: service.database.owner for name, service in services.items()}, read_json(client))
 
         steps = [
-            *(Step(part.name, partial(part.start, over=over), keeps=part) for part in parts.all),
+            Step("kafka jars", download),
+            *(
+                Step(part.name, partial(part.start, over=over), ("kafka jars",) if part is parts.kafka else (), keeps=part)
+                for part in parts.all
+            ),
             Step("topics", topics, needs=("kafka",)),
             *(Step(f"{name} tables", service.prepare, needs=("postgres",)) for name, service in services.items()),
             *(
