@@ -97,6 +97,9 @@ async def test_up_twice_is_harmless_and_down_leaves_nothing_but_the_data(person:
     assert f"http://127.0.0.1:{8003 + person.offset}" in person.goes_up()
     endpoints, living = read_json(person.layout.endpoints), person.pids()
     assert set(living) == set(CHILDREN)
+    assert set(endpoints) == {"service_client", *ports.SERVICES, "kafka", "postgres", "redis", "mail"}
+    assert set(endpoints["service_client"]) == {"id", "secret"}
+    assert person.layout.endpoints.stat().st_mode & 0o777 == 0o600
     assert person.says("status").returncode == 0
     person.goes_up()
     assert person.pids() == living
