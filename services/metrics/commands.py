@@ -73,6 +73,8 @@ class TransactionCommands:
 
     async def record(self, told: Sequence[Told], key: Key, context: Context) -> list[Outcome]:
         """Record one or many, each for itself, in one append; durable when this returns. What is refused costs only itself."""
+        if not told:
+            return []
         attempts: dict[str, _Attempts] = {}
         for place, one in enumerate(told):
             stream = _stream(key, one.details.transaction_id)

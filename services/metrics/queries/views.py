@@ -29,6 +29,13 @@ class Filters:
         """The instants of the days."""
         return periods.span(self.days, self.zone) if self.days else ALWAYS
 
+    def named(self) -> list[object]:
+        """What a cursor is bound to, as plain JSON."""
+        days = [self.days.first, self.days.last] if self.days else []
+        return [
+            self.zone.key, days, self.statuses, self.currencies, self.environment, self.payment_mode, self.pair_id, self.lineage_id,
+        ]  # fmt: skip
+
 
 @dataclass(frozen=True, slots=True)
 class Sum:

@@ -1,0 +1,1 @@
+"""HTTP of metrics: what servers send with their keys, and what owners read."""
