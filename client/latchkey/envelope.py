@@ -17,6 +17,10 @@ SCHEMA_PREFIX: Final = "urn:latchkey:schema:"
 MAX_BYTES: Final = 1024 * 1024
 """The largest record that is read; everything published is far below."""
 
+# What a consumer keys its rows by must fit into an index and a 64-bit column, so that no publisher can make it stumble for ever.
+_MAX_TEXT: Final = 512
+_MAX_VERSION: Final = 2**31 - 1
+_MAX_POSITION: Final = 2**63 - 1
 _TYPE: Final = re.compile(r"([a-z][a-z0-9_]*\.[A-Z][A-Za-z0-9]*)\.v([1-9][0-9]*)")
 
 
@@ -139,8 +143,8 @@ def _data(event_type: str, payload: dict[str, Any]) -> PublicEvent | None:
 
 def _text(document: dict[str, Any], name: str) -> str:
     value = document.get(name)
-    if not isinstance(value, str) or not value:
-        raise BadEnvelope(f"{name} is missing or no text")
+    if not isinstance(value, str) or not 0 < len(value) <= _MAX_TEXT or "\x00" in value:
+        raise BadEnvelope(f"{name} is missing, no text, or longer than {_MAX_TEXT} characters")
     return value
 
 
@@ -150,8 +154,8 @@ def _optional(document: dict[str, Any], name: str) -> str | None:
 
 def _version(document: dict[str, Any]) -> int:
     value = document.get("streamversion")
-    if type(value) is not int or value < 1:
-        raise BadEnvelope("streamversion is missing or no number from 1 on")
+    if type(value) is not int or not 1 <= value <= _MAX_VERSION:
+        raise BadEnvelope("streamversion is missing or no 32-bit number from 1 on")
     return value
 
 
@@ -159,9 +163,9 @@ def _position(document: dict[str, Any]) -> int | None:
     value = document.get("globalposition")
     if value is None:
         return None
-    if not isinstance(value, str) or not (value.isascii() and value.isdigit()):
-        raise BadEnvelope("globalposition is no decimal text")
-    return int(value)
+    if not isinstance(value, str) or not (value.isascii() and value.isdigit() and len(value) <= len(str(_MAX_POSITION))):
+        raise BadEnvelope("globalposition is no decimal text of 64 bits")
+    return min(int(value), _MAX_POSITION)
 
 
 def _time(text: str) -> datetime:

@@ -75,8 +75,9 @@ class Backlog:
         position = 0
         while True:
             raws, following = await source.page(after=position, stream=stream)
-            if raws:
-                await self._engine.run(Work(held, [_from_feed(held, raw) for raw in raws], held))
+            arrivals = [came for came in (_from_feed(held, raw) for raw in raws) if came.envelope is not None]
+            if arrivals:
+                await self._engine.run(Work(held, arrivals, held))
             if following <= position:
                 return
             position = following

@@ -35,14 +35,17 @@ class Engine:
 
     def __init__(self, pool: asyncpg.Pool, ledger: Ledger, handler: Handler | Reactor, policy: Policy, status: Status) -> None:
         self._pool, self._ledger, self._handler, self._policy, self._status = pool, ledger, handler, policy, status
+        self._turns: dict[tuple[str, int], asyncio.Lock] = {}
 
     async def run(self, work: Work) -> None:
         """Do the work, whole or not at all. Raises transient errors and `Moved`; an event that can never succeed is put aside."""
         failpoint("consumer.before_transaction")
-        if isinstance(self._handler, Reactor):
-            outcome, plan = await self._react(work, self._handler)
-        else:
-            outcome, plan = await self._project(work, self._handler)
+        # What comes from the topic and what comes back from being put aside must not overtake each other within a partition.
+        async with self._turns.setdefault((work.held.source, work.held.partition), asyncio.Lock()):
+            if isinstance(self._handler, Reactor):
+                outcome, plan = await self._react(work, self._handler)
+            else:
+                outcome, plan = await self._project(work, self._handler)
         failpoint("consumer.after_transaction")
         self._status.applied += outcome.applied
         self._status.duplicates += plan.duplicates

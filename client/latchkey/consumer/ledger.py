@@ -174,7 +174,7 @@ class Ledger:
             await db.execute(
                 f"UPDATE {self.schema}.parked SET attempts = attempts + 1, wanted = false, reason = 'failed', error = $7 "
                 'WHERE (projection, version, source, topic_epoch, partition, "offset") = ($1, $2, $3, $4, $5, $6)',
-                *(*key, *place, error),
+                *(*key, *place, _sayable(error)),
             )
         await db.execute(
             f"UPDATE {self.schema}.checkpoints SET next_offset = $6, last_digest = $7, last_position = $8, updated_at = now() "
@@ -204,7 +204,7 @@ class Ledger:
         for arrival, reason, error in parkings:
             stream = (None, None) if arrival.envelope is None else (arrival.envelope.subject, arrival.envelope.streamversion)
             raw = None if reason == "too_large" else arrival.raw
-            rows.append((self.name, self.version, source, *arrival.place, *stream, raw, digest(arrival.raw), reason, error[:2000]))
+            rows.append((self.name, self.version, source, *arrival.place, *stream, raw, digest(arrival.raw), reason, _sayable(error)))
         await db.executemany(
             f'INSERT INTO {self.schema}.parked AS p (projection, version, source, topic_epoch, partition, "offset", stream_id, '
             "stream_version, raw, digest, reason, error) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12) "
@@ -213,6 +213,11 @@ class Ledger:
             "stream_version = excluded.stream_version",
             rows,
         )
+
+
+def _sayable(error: str) -> str:
+    """The sentence as PostgreSQL can keep it: bounded, without NUL and without half a character."""
+    return error[:2000].replace("\x00", "").encode(errors="replace").decode()
 
 
 def _columns(places: Iterable[Place]) -> tuple[list[int], list[int], list[int]]:

@@ -12,7 +12,7 @@ from aiokafka.errors import KafkaError
 
 from latchkey.consumer.backlog import Backlog, Source
 from latchkey.consumer.engine import Engine
-from latchkey.consumer.faults import Moved, is_transient
+from latchkey.consumer.faults import Moved
 from latchkey.consumer.handling import Handler, Reactor
 from latchkey.consumer.ledger import Ledger
 from latchkey.consumer.partitions import Partitions, Record
@@ -65,6 +65,7 @@ class Consumer:
         self._idle.set()
         self._slots = asyncio.Semaphore(self._policy.concurrency)
         self._committing: asyncio.Task[None] | None = None
+        self._tending: asyncio.Task[None] | None = None
 
     async def run(self) -> None:
         """Consume until `stop` is called or the task is cancelled. Errors are logged, shown in `status` and tried again with a wait."""
@@ -135,6 +136,9 @@ class Consumer:
                 await self._turn(kafka)
         finally:
             self._partitions.forget()
+            if self._tending is not None:
+                self._tending.cancel()
+                await asyncio.wait([self._tending])
             with contextlib.suppress(Exception):
                 # The client may hang in its own stop while the broker is away (aiokafka #1101); nothing of it is needed any more.
                 async with asyncio.timeout(5):
@@ -151,26 +155,22 @@ class Consumer:
             async with asyncio.TaskGroup() as group:
                 for partition, records in batches.items():
                     group.create_task(self._apply(kafka, partition, records))
-            if self._pulse.tend_due():
-                await self._tend()
         finally:
             self._idle.set()
+        if (self._tending is None or self._tending.done()) and self._pulse.tend_due():
+            self._tending = asyncio.create_task(self._tend())
         self._pulse.observe(kafka, self._partitions.held(), polled=bool(batches))
 
     async def _take_up(self, kafka: AIOKafkaConsumer) -> None:
         due = kafka.assignment() - self._pulse.held_back()
-        try:
-            await self._partitions.take_up(kafka, due)
-        except Exception as error:
-            if isinstance(error, KafkaError) or not is_transient(error):
-                raise
-            self._hold_back(kafka, error, *(due - set(self._partitions.held())))
+        for partition, error in (await self._partitions.take_up(kafka, due)).items():
+            self._hold_back(kafka, partition, error)
         kafka.resume(*(set(self._partitions.held()) & kafka.paused()))
 
-    def _hold_back(self, kafka: AIOKafkaConsumer, error: Exception, *partitions: TopicPartition) -> None:
-        self._failed(error, f"{len(partitions)} partition(s) wait")
-        self._partitions.forget(*partitions)
-        for partition in kafka.assignment().intersection(partitions):
+    def _hold_back(self, kafka: AIOKafkaConsumer, partition: TopicPartition, error: Exception) -> None:
+        self._failed(error, f"{partition.topic}-{partition.partition} waits")
+        self._partitions.forget(partition)
+        if partition in kafka.assignment():
             kafka.pause(partition)
             self._pulse.hold_back(partition)
 
@@ -180,10 +180,8 @@ class Consumer:
                 await self._partitions.apply(partition, records)
         except Moved:
             self._partitions.forget(partition)
-        except Exception as error:
-            if not is_transient(error):
-                raise
-            self._hold_back(kafka, error, partition)
+        except Exception as error:  # noqa: BLE001 - whatever it is, the other partitions go on, and this one shows its age
+            self._hold_back(kafka, partition, error)
         else:
             self._pulse.applied(partition)
             self._commit(kafka)
@@ -191,8 +189,6 @@ class Consumer:
     async def _tend(self) -> None:
         try:
             await self._partitions.tend()
-        except Moved:
-            self._partitions.forget()
         except Exception as error:  # noqa: BLE001 - what was put aside must not hold up what comes
             self._failed(error, "what was put aside stays there for now")
 

@@ -1,6 +1,7 @@
 """The partitions a consumer holds: taking them up, checking that the topic is still the same, applying what comes."""
 
 import asyncio
+import contextlib
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -42,27 +43,37 @@ class Partitions:
         """The partitions that were taken up."""
         return dict(self._held)
 
-    async def take_up(self, kafka: AIOKafkaConsumer, assigned: set[TopicPartition]) -> None:
-        """Find out for each of these partitions that is not held yet where it goes on, write that down, and seek there."""
+    async def take_up(self, kafka: AIOKafkaConsumer, assigned: set[TopicPartition]) -> dict[TopicPartition, Exception]:
+        """Find out for each of these partitions that is not held yet where it goes on, write that down, and seek there.
+
+        Returns those for which the database or the feed did not answer; they do not keep the others from being taken up.
+        """
         missing = sorted(assigned - set(self._held))
+        failed: dict[TopicPartition, Exception] = {}
         if not missing:
-            return
+            return failed
         async with asyncio.timeout(self._policy.kafka_seconds):
             firsts, ends = await kafka.beginning_offsets(missing), await kafka.end_offsets(missing)
         for partition in missing:
             count = len(kafka.partitions_for_topic(partition.topic) or ())
-            new = Held(partition.topic, partition.partition, 0, 0, None, partitions=count)
-            async with borrowed(self._pool, self._policy.transaction_seconds) as db:
-                stored = await self._ledger.held(db, partition.topic, partition.partition)
-            if stored is not None:
-                stored = replace(stored, partitions=count)
-            found = begin(new, stored, first=firsts[partition], end=ends[partition], start=self._policy.start)
-            held = await self._arrive(stored or new, found)
-            if partition not in kafka.assignment():
-                # It was taken away while the feed or the database was asked.
+            try:
+                held = await self._locate(partition, count, firsts[partition], ends[partition])
+            except Exception as error:  # noqa: BLE001 - returned, and shown by who called
+                failed[partition] = error
                 continue
-            self._held[partition] = held
-            kafka.seek(partition, held.next_offset - held.verify)
+            # It may have been taken away while the feed or the database was asked.
+            if partition in kafka.assignment():
+                self._held[partition] = held
+                kafka.seek(partition, held.next_offset - held.verify)
+        return failed
+
+    async def _locate(self, partition: TopicPartition, count: int, first: int, end: int) -> Held:
+        new = Held(partition.topic, partition.partition, 0, 0, None, partitions=count)
+        async with borrowed(self._pool, self._policy.transaction_seconds) as db:
+            stored = await self._ledger.held(db, partition.topic, partition.partition)
+        if stored is not None:
+            stored = replace(stored, partitions=count)
+        return await self._arrive(stored or new, begin(new, stored, first=first, end=end, start=self._policy.start))
 
     async def apply(self, partition: TopicPartition, records: Sequence[Record]) -> None:
         """Apply the records of one partition, whole or not at all. Raises transient errors, and `Moved` when they are not the next ones."""
@@ -93,8 +104,11 @@ class Partitions:
 
     async def tend(self) -> None:
         """Try again what was put aside of these partitions and may come back."""
-        for held in self.held().values():
-            await self._backlog.tend(held)
+        for partition in tuple(self._held):
+            if (held := self._held.get(partition)) is not None:
+                with contextlib.suppress(Moved):
+                    # The partition went on meanwhile: the next time its new place is known.
+                    await self._backlog.tend(held)
         self._status.parked = await self._backlog.count()
 
     async def _arrive(self, stored: Held, found: Beginning) -> Held:

@@ -1,14 +1,20 @@
 """The envelope: fixed bytes, a position put in later, and each way in which bytes can be no envelope."""
 
+import contextlib
 import json
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode, encode, headers, splice
 from latchkey.events.registry import AppDisabled
 from latchkey.states import BadState, StateRecord, decode_state, encode_state
 
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner)
+)
 EVENT = AppDisabled(app_id='app_"1"', owner_id="acc_1")
 
 
@@ -90,6 +96,10 @@ def test_an_unknown_version_of_a_known_event_is_not_guessed_at() -> None:
         document(streamversion=0),
         document(streamversion=True),
         document(globalposition=7),
+        document(globalposition="9" * 5000),
+        document(subject="s" * 513),
+        document(subject="nul\x00"),
+        document(streamversion=2**31),
         document(time="yesterday"),
         document(time="2026-11-23T12:00:00"),
         document(data=None),
@@ -98,6 +108,15 @@ def test_an_unknown_version_of_a_known_event_is_not_guessed_at() -> None:
 )
 def test_bytes_that_are_no_envelope_are_named_so(raw: bytes) -> None:
     with pytest.raises(BadEnvelope):
+        decode(raw)
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    st.binary(max_size=40) | st.dictionaries(st.sampled_from(sorted(json.loads(frozen()))), JSON).map(lambda changed: document(**changed))
+)
+def test_any_bytes_are_an_envelope_or_are_named_so(raw: bytes) -> None:
+    with contextlib.suppress(BadEnvelope, UnknownMajorVersion):
         decode(raw)
 
 
