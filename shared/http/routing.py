@@ -154,7 +154,9 @@ def _with_given(endpoint: Callable[..., Any], given: Mapping[str, Given]) -> Cal
     kept.append(inspect.Parameter("given_by", inspect.Parameter.KEYWORD_ONLY, annotation=Request))
     called.__name__, called.__doc__, called.__module__ = endpoint.__name__, endpoint.__doc__, endpoint.__module__
     called.__signature__ = signature.replace(  # type: ignore[attr-defined] # inspect looks for it, though functions do not declare it
-        parameters=kept, return_annotation=hints.get("return", signature.return_annotation)
+        parameters=kept,
+        # `get_type_hints` makes a class of None, which FastAPI would take for the shape of an answer.
+        return_annotation=hints.get("return", signature.return_annotation) if signature.return_annotation is not None else None,
     )
     return called
 
