@@ -1,7 +1,8 @@
 """One metrics service on a fresh database a test, with judges instead of Kafka and identity."""
 
+import asyncio
 import base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Iterator
 
 import asyncpg
 import httpx2
@@ -12,19 +13,21 @@ from services.metrics.projections.apps import Apps
 from services.metrics.settings import Settings
 from services.metrics.wiring import MIGRATIONS, VIEWS, build_app
 from shared.http.tokens import NeverRevoked, TokenChecker
+from shared.ids import new_id
 from shared.store.migrations import migrate
 from stack.databases import Database
 from stack.testing import RealStack
-from tests.metrics.shop import APP, MADE, OWNER, Judge, Shop, pair, told
+from tests.metrics.shop import MADE, OWNER, Judge, Shop, pair, told
 from tests.tokens import TestKeys
 
 
-@pytest.fixture
-async def database(fresh_database: Callable[[str], Database]) -> Database:
-    """Migrated."""
-    made = fresh_database("metrics")
-    await migrate(made.owner, MIGRATIONS, VIEWS)
-    return made
+@pytest.fixture(scope="module")
+def database(stack: RealStack) -> Iterator[Database]:
+    """Migrated; the tests of a module share it, each with an app of its own."""
+    made = stack.fresh_database("metrics")
+    asyncio.run(migrate(made.owner, MIGRATIONS, VIEWS))
+    yield made
+    stack.drop(made)
 
 
 @pytest.fixture
@@ -42,17 +45,19 @@ def settings(database: Database, stack: RealStack) -> Settings:
 
 @pytest.fixture
 async def shop(settings: Settings, database: Database) -> AsyncIterator[Shop]:
-    """The app app_1 of acc_owner, with the pair kp_1."""
-    judge = Judge()
-    judge.hold(pair("kp_1"))
+    """An app of acc_owner, with the pair kp_1."""
+    app_id, judge = new_id("app"), Judge()
+    judge.hold(pair(app_id, "kp_1"))
     db = await asyncpg.connect(database.owner)
-    registered = AppRegistered(app_id=APP, owner_id=OWNER, product_id="pay", name="Shop", country="DE", status="active", registered_at=MADE)
+    registered = AppRegistered(
+        app_id=app_id, owner_id=OWNER, product_id="pay", name="Shop", country="DE", status="active", registered_at=MADE
+    )
     async with db.transaction():
-        await Apps().apply(db, [told(registered, APP)])
+        await Apps().apply(db, [told(registered, app_id)])
     try:
         async with build_app(settings, judge, TokenChecker(TestKeys(), NeverRevoked()), []) as app:
             transport = httpx2.ASGITransport(app=app)
             async with httpx2.AsyncClient(transport=transport, base_url="http://metrics") as http:
-                yield Shop(http, judge, db)
+                yield Shop(http, judge, db, app_id)
     finally:
         await db.close()

@@ -18,7 +18,6 @@ from latchkey.verifier import Verdict
 from tests import tokens
 
 OWNER, STRANGER = "acc_owner", "acc_stranger"
-APP = "app_1"
 MADE = datetime(2026, 1, 10, 9, 0, tzinfo=UTC)
 
 
@@ -27,11 +26,11 @@ def key_text(pair_id: str, kind: Kind = Kind.SECRET, environment: Environment = 
     return make_key(kind, environment, hashlib.sha256(f"{pair_id}{kind}".encode()).digest())
 
 
-def pair(pair_id: str, **changes: Any) -> PairRecord:
-    """A pair as the verifier topic carries it."""
+def pair(app_id: str, pair_id: str, **changes: Any) -> PairRecord:
+    """A pair of an app as the verifier topic carries it."""
     environment = Environment(changes.pop("environment", "live"))
     values: dict[str, Any] = {
-        "ring_id": f"kr_{pair_id}", "pair_id": pair_id, "app_id": APP, "tenant": OWNER, "environment": environment,
+        "ring_id": f"kr_{pair_id}", "pair_id": pair_id, "app_id": app_id, "tenant": OWNER, "environment": environment,
         "public_digest": key_digest(key_text(pair_id, Kind.PUBLIC, environment)),
         "secret_digest": key_digest(key_text(pair_id, Kind.SECRET, environment)),
         "status": PairStatus.ACTIVE, "lineage_id": f"ln_{pair_id}",
@@ -71,6 +70,7 @@ class Shop:
     http: httpx2.AsyncClient
     judge: Judge
     db: asyncpg.Connection
+    app: str
 
     async def record(self, *items: Any, key: str | None = None, **headers: str) -> httpx2.Response:
         """A batch."""
@@ -86,10 +86,10 @@ class Shop:
         body = {"status": status} | more
         return await self.http.patch(f"/v1/transactions/{transaction_id}", json=body, auth=(key or key_text("kp_1"), ""))
 
-    async def get(self, path: str, *, account: str = OWNER, app: str = APP, **params: Any) -> httpx2.Response:
+    async def get(self, path: str, *, account: str = OWNER, app: str = "", **params: Any) -> httpx2.Response:
         """A read of the owner."""
         named = {{"first": "from", "last": "to"}.get(name, name): value for name, value in params.items()}
-        return await self.http.get(f"/v1/apps/{app}/{path}", params=named, headers=tokens.person(account))
+        return await self.http.get(f"/v1/apps/{app or self.app}/{path}", params=named, headers=tokens.person(account))
 
 
 def transaction(number: int | str, **changes: Any) -> dict[str, Any]:

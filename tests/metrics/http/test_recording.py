@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from tests.metrics.shop import APP, Shop, ago, key_text, pair, transaction
+from tests.metrics.shop import Shop, ago, key_text, pair, transaction
 
 pytestmark = pytest.mark.stack
 
@@ -15,7 +15,7 @@ async def test_one_transaction_is_201_with_what_was_recorded(shop: Shop) -> None
     assert answer.status_code == 201, answer.text
     told = answer.json()
     assert {name: told[name] for name in ("code", "app_id", "environment", "pair_id", "amount", "status", "payment_mode", "reference")} == {
-        "code": "recorded", "app_id": APP, "environment": "live", "pair_id": "kp_1", "amount": "29.30", "status": "succeeded",
+        "code": "recorded", "app_id": shop.app, "environment": "live", "pair_id": "kp_1", "amount": "29.30", "status": "succeeded",
         "payment_mode": "card", "reference": "Order 7",
     }  # fmt: skip
     assert answer.headers["etag"] == '"1"'
@@ -35,7 +35,7 @@ async def test_the_same_again_has_no_effect_and_other_fields_are_409(shop: Shop)
 async def test_the_same_again_is_the_same_after_its_status_moved_and_with_another_key(shop: Shop) -> None:
     await shop.post(transaction(1))
     await shop.move("t-1", "refunded")
-    shop.judge.hold(pair("kp_2"))
+    shop.judge.hold(pair(shop.app, "kp_2"))
     again = await shop.post(transaction(1), key=key_text("kp_2"))
     assert (again.status_code, again.json()["code"], again.json()["status"]) == (201, "unchanged", "refunded")
     assert again.json()["pair_id"] == "kp_1"
@@ -44,8 +44,8 @@ async def test_the_same_again_is_the_same_after_its_status_moved_and_with_anothe
 async def test_environments_and_apps_have_ids_of_their_own(shop: Shop) -> None:
     from latchkey.keyformat import Environment, Kind
 
-    shop.judge.hold(pair("kp_t", environment="test"))
-    shop.judge.hold(pair("kp_o", app_id="app_2", tenant="acc_2"))
+    shop.judge.hold(pair(shop.app, "kp_t", environment="test"))
+    shop.judge.hold(pair("app_other", "kp_o", tenant="acc_2"))
     for key in (key_text("kp_1"), key_text("kp_t", Kind.SECRET, Environment.TEST), key_text("kp_o")):
         assert (await shop.post(transaction(1), key=key)).json()["code"] == "recorded"
 
@@ -98,8 +98,8 @@ async def test_a_refused_first_leaves_its_id_to_the_next(shop: Shop) -> None:
 async def test_a_batch_of_1000_is_one_append(shop: Shop) -> None:
     answer = await shop.record(*(transaction(n) for n in range(1_000)))
     assert answer.status_code == 201
-    assert await shop.db.fetchval("SELECT count(DISTINCT xmin::text) FROM es.events") == 1
-    assert await shop.db.fetchval("SELECT count(*) FROM es.events WHERE public_type = 'metrics.TransactionRecorded.v1'") == 1_000
+    assert await shop.db.fetchval("SELECT count(DISTINCT xmin::text) FROM es.events WHERE data ->> 'app_id' = $1", shop.app) == 1
+    assert await shop.db.fetchval("SELECT count(*) FROM es.events WHERE data ->> 'app_id' = $1 AND public IS NOT NULL", shop.app) == 1_000
 
 
 @pytest.mark.parametrize("count", [0, 1_001])
@@ -183,7 +183,7 @@ async def test_both_events_are_public_and_exact(shop: Shop) -> None:
 
     await shop.post(transaction(1, status="pending", amount="29.3", occurred_at=ago(3)))
     await shop.move("t-1", "succeeded")
-    frozen = await shop.db.fetch("SELECT public FROM es.events ORDER BY position")
+    frozen = await shop.db.fetch("SELECT public FROM es.events WHERE data ->> 'app_id' = $1 ORDER BY position", shop.app)
     recorded, changed = (decode(row["public"]) for row in frozen)
     assert (recorded.type, recorded.streamversion, recorded.payload["amount"]) == ("metrics.TransactionRecorded.v1", 1, "29.30")
     assert (changed.type, changed.streamversion) == ("metrics.TransactionStatusChanged.v1", 2)
