@@ -1,0 +1,1 @@
+"""Rebuild of a read model from the log while users keep working."""
