@@ -96,9 +96,12 @@ def bench_parked(bench: Bench, *expected: tuple[str | None, int | None, str]) ->
         (b"", "unreadable"),
         (envelope("app_1", 2, type="registry.AppDisabled.v9"), "unknown_version"),
         (envelope("app_1", 2, data={"app_id": 7}), "unreadable"),
+        (envelope("app_1", 2, subject="nul\x00"), "unreadable"),
+        (envelope("app_1", 2, subject="s" * 5000), "unreadable"),
+        (envelope("app_1", 2, streamversion=2**70), "unreadable"),
         (b'"' + b"x" * 5_000_000 + b'"', "too_large"),
     ],
-    ids=["bad JSON", "nothing", "unknown version", "wrong data", "5 MB"],
+    ids=["bad JSON", "nothing", "unknown version", "wrong data", "NUL", "long", "huge", "5 MB"],
 )
 async def test_poison_is_parked_by_its_offset_and_the_partition_goes_on(bench: Bench, raw: bytes, reason: str) -> None:
     bench.start()

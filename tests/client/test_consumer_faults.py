@@ -13,8 +13,9 @@ import pytest
 from latchkey.consumer import Reactor
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled
+from latchkey.partitioning import partition_of
 
-from tests.client.conftest import QUICK, Bench
+from tests.client.conftest import QUICK, Bench, Rows
 from tests.client.publisher import PARTITIONS, envelope
 
 pytestmark = pytest.mark.stack
@@ -206,6 +207,37 @@ async def test_a_lost_database_connection_holds_the_partition_back_only(bench: B
     await bench.until(lambda: consumer.status.applied >= 11)
     assert await bench.applied() == {"app_1": list(range(1, 12))}
     assert await bench.parked() == []
+
+
+async def test_a_batch_that_takes_too_long_is_halved_until_it_fits(bench: Bench) -> None:
+    class Slow(Rows):
+        async def apply(self, db: asyncpg.Connection, events: Sequence[Envelope]) -> None:
+            await asyncio.sleep(0.02 * len(events))
+            await super().apply(db, events)
+
+    await bench.publisher.send("app_1", *range(1, 41))
+    consumer = bench.start(Slow(), policy=replace(QUICK, transaction_seconds=0.4))
+    await bench.arrived(app_1=40)
+    assert await bench.applied() == {"app_1": list(range(1, 41))}
+    assert consumer.status.failures >= 1
+
+
+async def test_a_member_that_was_overtaken_changes_nothing(bench: Bench) -> None:
+    entered, go_on = asyncio.Event(), asyncio.Event()
+
+    async def react(event: Envelope) -> None:
+        assert event.streamversion == 1
+        entered.set()
+        await go_on.wait()
+
+    late = bench.start(Reactor({AppDisabled: react}))
+    await bench.publisher.send("app_1", 1)
+    await entered.wait()
+    await bench.pool.execute("UPDATE latchkey.checkpoints SET next_offset = 1 WHERE partition = $1", partition_of("app_1", PARTITIONS))
+    go_on.set()
+    await bench.publisher.send("app_2", 1)
+    assert await late.wait_for("app_2", 1, 10)
+    assert [row[0] for row in await bench.pool.fetch("SELECT stream_id FROM latchkey.seen")] == ["app_2"]
 
 
 async def test_a_silent_client_is_made_anew(bench: Bench) -> None:

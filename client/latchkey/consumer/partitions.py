@@ -33,6 +33,7 @@ class Partitions:
         self._pool, self._ledger, self._engine, self._backlog = pool, ledger, engine, backlog
         self._policy, self._status = policy, status
         self._held: dict[TopicPartition, Held] = {}
+        self._limits: dict[TopicPartition, int] = {}
 
     def forget(self, *partitions: TopicPartition) -> None:
         """Look these partitions up again before anything of them is applied; all of them when none is named."""
@@ -76,7 +77,10 @@ class Partitions:
         return await self._arrive(stored or new, begin(new, stored, first=first, end=end, start=self._policy.start))
 
     async def apply(self, partition: TopicPartition, records: Sequence[Record]) -> None:
-        """Apply the records of one partition, whole or not at all. Raises transient errors, and `Moved` when they are not the next ones."""
+        """Apply the records of one partition, in whole transactions. Raises transient errors, and `Moved` when they are not the next ones.
+
+        A batch that took longer than a transaction may is halved the next time, so that a slow database is not asked the same for ever.
+        """
         held = self._held.get(partition)
         if held is None:
             raise Moved(f"{partition} was not taken up")
@@ -90,6 +94,16 @@ class Partitions:
             return
         if records[0].offset != held.next_offset:
             raise Moved(f"{partition} gave {records[0].offset} where {held.next_offset} was due")
+        limit = self._limits.get(partition, len(records))
+        try:
+            for start in range(0, len(records), limit):
+                held = await self._run(partition, held, records[start : start + limit])
+        except TimeoutError:
+            self._limits[partition] = max(1, limit // 2)
+            raise
+        self._limits.pop(partition, None)
+
+    async def _run(self, partition: TopicPartition, held: Held, records: Sequence[Record]) -> Held:
         arrivals = [arrival(Place(held.topic_epoch, held.partition, record.offset), record.value) for record in records]
         positions = (came.envelope.globalposition or 0 for came in arrivals if came.envelope is not None)
         after = replace(
@@ -101,6 +115,7 @@ class Partitions:
         await self._engine.run(Work(held, arrivals, after))
         if self._held.get(partition) is held:
             self._held[partition] = after
+        return after
 
     async def tend(self) -> None:
         """Try again what was put aside of these partitions and may come back."""
@@ -115,10 +130,10 @@ class Partitions:
         self._status.remade_topics += found.remade
         held = found.held
         if found.gap:
-            self._status.retention_gaps += 1
             async with borrowed(self._pool, self._policy.transaction_seconds) as db:
                 await self._ledger.place(db, stored)
             filled = await self._backlog.fill(stored)
+            self._status.retention_gaps += 1
             held = replace(held, last_position=filled.last_position, declared=filled.declared)
         async with borrowed(self._pool, self._policy.transaction_seconds) as db:
             await self._ledger.place(db, held)
