@@ -1,7 +1,7 @@
 """What the keys service can be told to do. One method, one decision, one transaction."""
 
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
@@ -18,6 +18,7 @@ from shared.store.aggregates import Aggregates, Decided
 from shared.store.records import Context
 
 Ring = Decided[Keyring]
+Decision = Callable[[Keyring], Sequence[KeyringEvent]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,11 +53,25 @@ class Whereabouts(Protocol):
         """What the subscription that the app lives under says; one that nobody has heard of counts as ended."""
 
 
-class KeyCommands:
-    """Key pairs, on behalf of the context's tenant. `now` tells the database's time, by which deadlines are set and judged."""
+def _nobody(_ring: Keyring, _public_version: int) -> None:
+    """Nobody in this process wants to hear of it."""
 
-    def __init__(self, keyrings: Aggregates[Keyring, KeyringEvent], whereabouts: Whereabouts, now: Callable[[], datetime]) -> None:
-        self._keyrings, self._whereabouts, self._now = keyrings, whereabouts, now
+
+class KeyCommands:
+    """Key pairs, on behalf of the context's tenant. `now` tells the database's time, by which deadlines are set and judged.
+
+    `tell` hears of each ring with its public version before a command is answered, so that whoever judges keys in the same process
+    knows of a revocation no later than the one who asked for it.
+    """
+
+    def __init__(
+        self,
+        keyrings: Aggregates[Keyring, KeyringEvent],
+        whereabouts: Whereabouts,
+        now: Callable[[], datetime],
+        tell: Callable[[Keyring, int], None] = _nobody,
+    ) -> None:
+        self._keyrings, self._whereabouts, self._now, self._tell = keyrings, whereabouts, now, tell
 
     async def generate(self, app_id: str, environment: Environment, rules: Rules, context: Context) -> Issued:
         """Make the app's first pair in this environment, or one after the last was turned off."""
@@ -65,7 +80,7 @@ class KeyCommands:
         await self.follow_subscription(app, place, context)
         made, secret_key = _minted(environment, rules)
         decision = partial(decisions.generate, place=place, pair=made, now=self._now())
-        decided = await self._keyrings.decide(ring_of(place), decision, context, note=lambda: {"pair_id": made.pair_id})
+        decided = await self._decide(ring_of(place), decision, context, made.pair_id)
         return _issued(decided, secret_key)
 
     async def regenerate(self, app_id: str, pair_id: str, *, overlap_seconds: int, context: Context) -> Issued:
@@ -74,35 +89,35 @@ class KeyCommands:
         environment = (await self._keyrings.load(ring_id)).state.place.environment
         made, secret_key = _minted(environment, Rules())
         decision = partial(decisions.regenerate, pair_id=pair_id, pair=made, overlap_seconds=overlap_seconds, now=self._now())
-        decided = await self._keyrings.decide(ring_id, decision, context, note=lambda: {"pair_id": made.pair_id})
+        decided = await self._decide(ring_id, decision, context, made.pair_id)
         return _issued(decided, secret_key)
 
     async def disable(self, app_id: str, pair_id: str, context: Context) -> Ring:
         """Refuse both keys of the pair until it is enabled."""
         ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
-        return await self._keyrings.decide(ring_id, partial(decisions.disable, pair_id=pair_id, now=self._now()), context)
+        return await self._decide(ring_id, partial(decisions.disable, pair_id=pair_id, now=self._now()), context)
 
     async def enable(self, app_id: str, pair_id: str, context: Context) -> Ring:
         """Let a disabled pair work again."""
         ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
-        return await self._keyrings.decide(ring_id, partial(decisions.enable, pair_id=pair_id, now=self._now()), context)
+        return await self._decide(ring_id, partial(decisions.enable, pair_id=pair_id, now=self._now()), context)
 
     async def revoke(self, app_id: str, pair_id: str, *, reason: str, context: Context) -> Ring:
         """Refuse both keys of the pair for ever."""
         ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
-        return await self._keyrings.decide(ring_id, partial(decisions.revoke, pair_id=pair_id, reason=reason), context)
+        return await self._decide(ring_id, partial(decisions.revoke, pair_id=pair_id, reason=reason), context)
 
     async def settle(self, ring_id: str, context: Context) -> Ring:
         """Write what time alone has brought about."""
-        return await self._keyrings.decide(ring_id, partial(decisions.settle, now=self._now()), context)
+        return await self._decide(ring_id, partial(decisions.settle, now=self._now()), context)
 
     async def stand(self, place: Place, standing: Standing, context: Context) -> Ring:
         """Take note of what a foreign stream says about the ring at this place."""
-        return await self._keyrings.decide(ring_of(place), partial(decisions.stand, place=place, standing=standing), context)
+        return await self._decide(ring_of(place), partial(decisions.stand, place=place, standing=standing), context)
 
     async def erase(self, place: Place, standing: Standing, context: Context) -> Ring:
         """Turn the ring off for ever, because its account is gone."""
-        return await self._keyrings.decide(ring_of(place), partial(decisions.erase, place=place, standing=standing), context)
+        return await self._decide(ring_of(place), partial(decisions.erase, place=place, standing=standing), context)
 
     async def follow_subscription(self, app: App, place: Place, context: Context) -> None:
         """Bring the ring in line with the subscription as it is known here.
@@ -118,6 +133,11 @@ class KeyCommands:
             if latest == standing:
                 return
             standing = latest
+
+    async def _decide(self, ring_id: str, decision: Decision, context: Context, pair_id: str = "") -> Ring:
+        decided = await self._keyrings.decide(ring_id, decision, context, note=lambda: {"pair_id": pair_id} if pair_id else {})
+        self._tell(decided.state, decided.public_version)
+        return decided
 
 
 def _without_conditions(context: Context) -> Context:

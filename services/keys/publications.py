@@ -67,14 +67,18 @@ def states(event: KeyringEvent, ring: Keyring, streamversion: int) -> Sequence[S
         case KeyringOpened() | KeySecretRevealed() | KeyRotationFinished():
             return ()  # No pair's state changes by these.
         case _:
-            verifiers = encode_ring(RingRecord(ring.ring_id, streamversion, tuple(_records(ring))))
             return (
-                State(KEYS_VERIFIER_STATE, verifiers),
+                State(KEYS_VERIFIER_STATE, encode_ring(ring_record(ring, streamversion))),
                 State(KEYS_KEYRING_STATE, None if ring.erased else _public_state(ring, streamversion)),
             )
 
 
-def record_of(ring: Keyring, pair: Pair) -> PairRecord:
+def ring_record(ring: Keyring, streamversion: int) -> RingRecord:
+    """The ring as verifiers need it: the last ended pairs too, so that their keys are known as revoked, rotated or expired."""
+    return RingRecord(ring.ring_id, streamversion, tuple(_pair_record(ring, pair) for pair in (*ring.ended, *ring.live)))
+
+
+def _pair_record(ring: Keyring, pair: Pair) -> PairRecord:
     """What is needed to judge the pair's keys; the rules of one that has ended for ever are not."""
     made, ended = pair.made, pair.status in _NEVER_MORE
     return PairRecord(
@@ -94,10 +98,6 @@ def record_of(ring: Keyring, pair: Pair) -> PairRecord:
         allowed_ips=frozenset() if ended else frozenset(made.allowed_ips),
         suspended=bool(ring.suspensions),
     )
-
-
-def _records(ring: Keyring) -> list[PairRecord]:
-    return [record_of(ring, pair) for pair in (*ring.ended, *ring.live)]
 
 
 def _generated(event: KeyPairGenerated, ring: Keyring) -> PublicEvent:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -24,7 +24,7 @@ from services.keys.projections.foreign import Apps, ErasedAccounts, Foreign, Sub
 from services.keys.projections.keyrings import Keyrings
 from services.keys.projections.usage import UsageCounter
 from services.keys.projections.verifier_table import VerifierTable
-from services.keys.publications import publish, states
+from services.keys.publications import publish, ring_record, states
 from services.keys.queries.clock import DatabaseClock
 from services.keys.queries.pairs import PairQueries
 from services.keys.queries.whereabouts import FOREIGN, REACTIONS, Whereabouts
@@ -65,7 +65,7 @@ class Core:
     """What both processes have."""
 
     pool: asyncpg.Pool
-    commands: KeyCommands
+    keyrings: Aggregates[Keyring, KeyringEvent]
     queries: PairQueries
     whereabouts: Whereabouts
     clock: DatabaseClock
@@ -83,8 +83,7 @@ async def build_core(settings: Settings) -> AsyncIterator[Core]:
         clock, whereabouts = DatabaseClock(pool), Whereabouts(pool)
         await clock.measure()
         await opened.enter_async_context(_beside(lambda: _measuring(clock)))
-        commands = KeyCommands(Aggregates(KEYRING, store), whereabouts, clock.now)
-        yield Core(pool, commands, PairQueries(pool), whereabouts, clock, wake)
+        yield Core(pool, Aggregates(KEYRING, store), PairQueries(pool), whereabouts, clock, wake)
 
 
 @asynccontextmanager
@@ -96,6 +95,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
         tokens = TokenChecker(jwks, revocations)
         table = VerifierTable(lambda: _connection(settings), core.wake, bound_seconds=settings.bound_seconds)
+        commands = KeyCommands(core.keyrings, core.whereabouts, core.clock.now, lambda ring, version: table.put(ring_record(ring, version)))
         usage = UsageCounter(core.pool, core.clock.seconds)
         opened.push_async_callback(usage.flush)
         await opened.enter_async_context(_beside(usage.run))
@@ -104,7 +104,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         yield create_app(
             SERVICE,
             routers=[router, verify_docs.router],
-            provides=[core.commands, core.queries, core.whereabouts, verifying],
+            provides=[commands, core.queries, core.whereabouts, verifying],
             tokens=tokens,
             settings=settings,
             ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
@@ -117,18 +117,25 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     """The process that publishes, listens to registry and identity, and keeps deadlines."""
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings))
-        kafka, registry = settings.kafka_bootstrap, telemetry.registry()
-        foreign = Foreign([Apps(), Subscriptions(), ErasedAccounts()])
-        reactor = Reactor(Reactions(core.commands, core.whereabouts).by_event())
-        heartbeat = Heartbeat(KEYS_VERIFIER_STATE, settings.bound_seconds)
-        relay_settings = RelaySettings(settings.database_url, kafka, topics_of(SERVICE), heartbeat=heartbeat)
+        commands = KeyCommands(core.keyrings, core.whereabouts, core.clock.now)
+        registry, heartbeat = telemetry.registry(), Heartbeat(KEYS_VERIFIER_STATE, settings.bound_seconds)
+        relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE), heartbeat=heartbeat)
         parts = [
             *worker.relay(relay_settings, core.wake, core.pool, registry),
-            worker.consumer("foreign views", Consumer(kafka, core.pool, foreign, LISTENS_TO, "keys-foreign", name=FOREIGN)),
-            worker.consumer("reactions", Consumer(kafka, core.pool, reactor, LISTENS_TO, "keys-reactions", name=REACTIONS)),
-            worker.timer("deadlines", settings.database_url, 0.0, Deadlines(core.commands, core.queries, core.clock.now).settle),
+            *listeners(core, commands, settings.kafka_bootstrap, LISTENS_TO),
+            worker.timer("deadlines", settings.database_url, 0.0, Deadlines(commands, core.queries, core.clock.now).settle),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
+
+
+def listeners(core: Core, commands: KeyCommands, kafka: str, topics: Sequence[str]) -> list[worker.Part]:
+    """What consumes registry's and identity's events: the views first, then the reactions that look into them."""
+    foreign = Foreign([Apps(), Subscriptions(), ErasedAccounts()])
+    reactor = Reactor(Reactions(commands, core.whereabouts).by_event())
+    return [
+        worker.consumer("foreign views", Consumer(kafka, core.pool, foreign, topics, "keys-foreign", name=FOREIGN)),
+        worker.consumer("reactions", Consumer(kafka, core.pool, reactor, topics, "keys-reactions", name=REACTIONS)),
+    ]
 
 
 @asynccontextmanager
@@ -146,7 +153,7 @@ async def _kept(run: Callable[[], Awaitable[None]]) -> None:
     while True:
         try:
             await run()
-        except Exception:
+        except Exception:  # noqa: BLE001  # whatever it was, what runs beside must not stay dead
             _log.exception("something beside the requests failed and is started again")
         await asyncio.sleep(_AGAIN_SECONDS)
 

@@ -1,11 +1,11 @@
 """POST /v1/keys/verify as the OpenAPI document tells of it; the plain ASGI route answers before this one is asked."""
 
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
 
 from services.keys.api.schemas import Verdict, Verify
-from services.keys.api.verifying import EVERY_APP, Question, Verifying
+from services.keys.api.verifying import Question, Verifying
 from shared.http.caller import Access, Caller, part
 from shared.http.routing import UNKEYED, Router, provided
 
@@ -13,7 +13,7 @@ from shared.http.routing import UNKEYED, Router, provided
 class VerifierAccess(Access):
     """A service token with `keys:verify`, or a secret key, which then learns about its own app's keys."""
 
-    schemes = ("serviceToken", "secretKey")
+    schemes: ClassVar[tuple[str, ...]] = ("serviceToken", "secretKey")
 
     async def identify(self, request: Request) -> Caller:
         """See Access."""
@@ -21,7 +21,7 @@ class VerifierAccess(Access):
         app_id = await part(request, Verifying).asker(
             sent.get("authorization", ""), sent.get("origin"), request.client and request.client.host
         )
-        return Caller("service", request, details=app_id or EVERY_APP)
+        return Caller("service", request, details=app_id)
 
 
 router = Router(prefix="/v1/keys", tags=["verify"])
@@ -29,7 +29,7 @@ router = Router(prefix="/v1/keys", tags=["verify"])
 
 @router.post("/verify", openapi_extra=UNKEYED, responses={200: {"model": Verdict}})
 async def verify(
-    body: Verify, caller: Annotated[Caller, Depends(VerifierAccess())], verifying: Annotated[Verifying, provided(Verifying)]
+    body: Verify, caller: Annotated[Caller, VerifierAccess()], verifying: Annotated[Verifying, provided(Verifying)]
 ) -> Response:
     """Say whether a key is good, at once and never on the word of a table older than the bound: then 503 with the code STALE_FEED."""
     question = Question(body.key, body.scope, body.origin, body.ip)

@@ -143,7 +143,8 @@ async def _write_rings(db: asyncpg.Connection, suffix: str, batch: _Batch) -> No
     if batch.rings:
         await db.execute(
             f"""INSERT INTO keyrings{suffix} (ring_id, app_id, environment, tenant)
-                SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])""",
+                SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[])
+                ON CONFLICT DO NOTHING""",  # Another process opened the ring: the events, which come last, find their version taken.
             *_columns(batch.rings),
         )
     columns = _columns([(ring_id, *versions) for ring_id, versions in batch.versions.items()])

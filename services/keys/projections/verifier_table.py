@@ -93,6 +93,10 @@ class VerifierTable:
             self._waiting -= 1
         return record
 
+    def put(self, ring: RingRecord) -> None:
+        """Hold a ring that was just committed, before the log's tail tells of it; an older state than the known one changes nothing."""
+        self._rings.put(ring)
+
     async def run(self) -> None:
         """Load, then follow the log for ever; a lost connection is made again, and meanwhile freshness runs out."""
         pause = min(self._bound / _LOOKS_A_BOUND, _LONGEST_PAUSE)
