@@ -49,6 +49,27 @@ async def make_database(superuser: str, name: str, password: str) -> Database:
     return Database.at(superuser, name, password)
 
 
+async def note(superuser: str, name: str) -> str | None:
+    """Return what `write_note` wrote to the database last: it lives and dies with the data."""
+    connection = await asyncpg.connect(superuser)
+    try:
+        found = await connection.fetchval("SELECT shobj_description(oid, 'pg_database') FROM pg_database WHERE datname = $1", name)
+        return str(found) if found is not None else None
+    finally:
+        await connection.close()
+
+
+async def write_note(superuser: str, name: str, text: str) -> None:
+    """Write one line of letters and digits to the database, in the place of the one before. Raises ValueError for any other text."""
+    if not text.isalnum():
+        raise ValueError(f"it would need quoting in SQL: {text!r}")
+    connection = await asyncpg.connect(superuser)
+    try:
+        await connection.execute(f"COMMENT ON DATABASE {name} IS '{text}'")
+    finally:
+        await connection.close()
+
+
 async def drop_database(superuser: str, name: str) -> None:
     """Drop what `make_database` made; whoever is connected to it is thrown out."""
     connection = await asyncpg.connect(superuser)

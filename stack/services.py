@@ -1,5 +1,6 @@
 """Latchkey's own eight processes, `main` and `worker` of four services, and the commands that prepare them."""
 
+import hashlib
 import json
 import os
 import subprocess
@@ -9,7 +10,7 @@ from typing import Any
 
 from stack.blocking import run
 from stack.credentials import credential, password
-from stack.databases import Database, make_database
+from stack.databases import Database, make_database, note, write_note
 from stack.endpoints import PartEndpoints
 from stack.environment import owner_environment, service_environment
 from stack.layout import ROOT, Layout
@@ -27,9 +28,15 @@ class Service:
         self._layout, self._parts = layout, parts
 
     def prepare(self) -> None:
-        """Make the database and its roles, and bring the tables up to date. Raises Trouble when a migration fails."""
-        run(make_database(self._parts.postgres_superuser, self.name, self._password))
-        self.operate("migrate")
+        """Make the database and its roles, and bring the tables up to date. Raises Trouble when a migration fails.
+
+        The database remembers which code it was migrated by; for the same code nothing is left to do, which saves seconds at each start.
+        """
+        superuser, code = self._parts.postgres_superuser, self._code()
+        run(make_database(superuser, self.name, self._password))
+        if run(note(superuser, self.name)) != code:
+            self.operate("migrate")
+            run(write_note(superuser, self.name, code))
 
     def operate(self, *arguments: str) -> str:
         """Run one of the service's operator's commands to its end and return what it printed."""
@@ -57,6 +64,15 @@ class Service:
             ports=service_ports(),
         )
         return {**os.environ, "PYTHONUNBUFFERED": "1", **told, **(owner_environment(self.name, self.database) if owner else {})}
+
+    def _code(self) -> str:
+        """Return a digest of everything that a migration could depend on: the service's code, ours, and the locked versions."""
+        digest = hashlib.sha256((ROOT / "uv.lock").read_bytes())
+        for folder in ("shared", "client/latchkey", f"services/{self.name}"):
+            for file in sorted((ROOT / folder).rglob("*")):
+                if file.suffix in {".py", ".sql"}:
+                    digest.update(f"\n{file.relative_to(ROOT)}\n".encode() + file.read_bytes())
+        return digest.hexdigest()
 
     @property
     def database(self) -> Database:

@@ -11,7 +11,7 @@ from aiokafka import AIOKafkaConsumer, AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient
 from latchkey.topics import TOPICS, Topic
 
-from stack.databases import Database
+from stack.databases import Database, note, write_note
 from stack.testing import RealStack
 
 pytestmark = pytest.mark.stack
@@ -92,3 +92,14 @@ def test_nothing_listens_beyond_this_machine(stack: RealStack) -> None:
         listening = [at.laddr.ip for at in psutil.Process(part.child.pid).net_connections() if at.status == psutil.CONN_LISTEN]
         # The JVM names an IPv4 address in IPv6 form.
         assert {address.removeprefix("::ffff:") for address in listening} == {"127.0.0.1"}, part.name
+
+
+async def test_a_note_on_a_database_lives_and_dies_with_it(stack: RealStack) -> None:
+    database = stack.fresh_database("keys")
+    assert await note(stack.superuser_dsn, database.name) is None
+    await write_note(stack.superuser_dsn, database.name, "abc123")
+    assert await note(stack.superuser_dsn, database.name) == "abc123"
+    with pytest.raises(ValueError, match="quoting"):
+        await write_note(stack.superuser_dsn, database.name, "'; DROP DATABASE postgres")
+    stack.drop(database)
+    assert await note(stack.superuser_dsn, database.name) is None
