@@ -200,7 +200,7 @@ def internal_port(settings: ServiceSettings) -> int:
     return settings.port + WORKER_INTERNAL
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class _Figures(Collector):
     parts: Sequence[Part]
 
