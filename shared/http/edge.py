@@ -3,7 +3,7 @@
 import time
 from typing import Any, Final
 
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Histogram
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -31,7 +31,6 @@ class HttpMetrics:
             "http_request_seconds", "Duration of requests", labels, registry=registry,
             buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10),
         )  # fmt: skip
-        self._refused = Counter("http_problems_total", "Problem documents by code", ("code",), registry=registry)
         self._children: dict[tuple[str, str, int], Any] = {}
 
     def observe(self, method: str, route: str, status: int, seconds: float) -> None:
@@ -41,10 +40,6 @@ class HttpMetrics:
         if child is None:
             child = self._children[place] = self._seconds.labels(*map(str, place))
         child.observe(seconds)
-
-    def refused(self, code: str) -> None:
-        """Count one problem document."""
-        self._refused.labels(code).inc()
 
 
 class Edge:
@@ -88,7 +83,7 @@ class Edge:
                 failure("request failed", error, request_id=exchange.request_id)
             if exchange.status:  # the answer had begun; the server cuts the connection, which the client can tell from an end
                 raise
-            await answer(error if isinstance(error, Refusal) else Refusal(), exchange.request_id)(scope, receive, send)
+            await answer(error if isinstance(error, Refusal) else Refusal(), exchange)(scope, receive, send)
 
     def _done(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")
@@ -101,6 +96,7 @@ class Edge:
                 "method": method,
                 "route": route,
                 "status": exchange.status,
+                "code": exchange.code,
                 "ms": round(seconds * 1000, 2),
                 "request_id": exchange.request_id,
                 "trace": exchange.traceparent[3:35],

@@ -27,6 +27,7 @@ class Exchange:
     given: Mapping[str, Any] = field(default_factory=dict)
     too_large: bool = False
     status: int = 0
+    code: str | None = None
 
 
 def exchange_of(scope: Any) -> Exchange:

@@ -14,7 +14,7 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 
 from shared.errors import FieldError, Invalid, Malformed, OutcomeUnknown, Refusal, TooLarge, TooManyRequests, Unavailable
-from shared.http.exchange import exchange_of
+from shared.http.exchange import Exchange, exchange_of
 from shared.http.refusals import MethodNotAllowed, RouteUnknown
 
 MEDIA_TYPE: Final = "application/problem+json"
@@ -42,9 +42,10 @@ def document(refusal: Refusal, request_id: str) -> bytes:
     )
 
 
-def answer(refusal: Refusal, request_id: str, headers: Mapping[str, str] | None = None) -> Response:
+def answer(refusal: Refusal, exchange: Exchange, headers: Mapping[str, str] | None = None) -> Response:
     """The response to a refusal: the document, and the headers that its status asks for."""
-    response = Response(document(refusal, request_id), refusal.status, headers, MEDIA_TYPE)
+    exchange.code = refusal.code
+    response = Response(document(refusal, exchange.request_id), refusal.status, headers, MEDIA_TYPE)
     response.headers["cache-control"] = "no-store"
     if refusal.status == 401:  # noqa: PLR2004 - the status itself
         response.headers["www-authenticate"] = 'Bearer realm="latchkey"'
@@ -66,7 +67,7 @@ def install(app: FastAPI) -> None:
 
 async def _refused(request: Request, error: Exception) -> Response:
     assert isinstance(error, Refusal)  # noqa: S101 - tells mypy what this handler was registered for
-    return answer(error, exchange_of(request.scope).request_id)
+    return answer(error, exchange_of(request.scope))
 
 
 async def _invalid(request: Request, error: Exception) -> Response:
@@ -74,14 +75,14 @@ async def _invalid(request: Request, error: Exception) -> Response:
     faults = error.errors()
     unreadable = any(fault["type"] == "json_invalid" for fault in faults)
     refusal = Malformed("The body is not JSON.") if unreadable else Invalid(errors=tuple(_field(fault) for fault in faults))
-    return answer(refusal, exchange_of(request.scope).request_id)
+    return answer(refusal, exchange_of(request.scope))
 
 
 async def _raised_by_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - tells mypy what this handler was registered for
     exchange = exchange_of(request.scope)
     refusal = TooLarge if exchange.too_large else _STATUSES.get(error.status_code, Malformed)
-    return answer(refusal(), exchange.request_id, error.headers)
+    return answer(refusal(), exchange, error.headers)
 
 
 async def _lost(request: Request, error: Exception) -> Response:
@@ -91,7 +92,7 @@ async def _lost(request: Request, error: Exception) -> Response:
     refusal = Unavailable() if request.method in _SAFE else OutcomeUnknown()
     exchange = exchange_of(request.scope)
     _log.warning("a store is away", error=type(error).__name__, request_id=exchange.request_id)
-    return answer(refusal, exchange.request_id)
+    return answer(refusal, exchange)
 
 
 def _field(fault: Mapping[str, Any]) -> FieldError:

@@ -37,7 +37,7 @@ def internal(app: ASGIApp, host: str, port: int) -> QuietServer:
     return QuietServer(
         uvicorn.Config(
             app, host=host, port=port, http="httptools", lifespan="off", access_log=False, server_header=False, log_config=None,
-            timeout_graceful_shutdown=1,
+            log_level="warning", timeout_graceful_shutdown=1,
         )
     )  # fmt: skip
 
@@ -48,7 +48,7 @@ def public(app: ServiceApp) -> QuietServer:
     return QuietServer(
         uvicorn.Config(
             app, host=settings.host, port=settings.port, http="httptools", lifespan="off", access_log=False, server_header=False,
-            log_config=None, timeout_graceful_shutdown=settings.graceful_seconds, h11_max_incomplete_event_size=65_536,
+            log_config=None, log_level="warning", timeout_graceful_shutdown=settings.graceful_seconds,
             proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=settings.trusted_proxies or None,
         )
     )  # fmt: skip
@@ -72,9 +72,10 @@ async def serve(app: ServiceApp) -> None:
         running = tasks.create_task(api.serve())
         tasks.create_task(health.serve())
         waiting = tasks.create_task(stopping.wait())
+        _log.info("serving", port=settings.port, internal_port=settings.port + MAIN_INTERNAL)
         await asyncio.wait({running, waiting}, return_when=asyncio.FIRST_COMPLETED)
         app.health.draining = True
-        _log.info("draining")
+        _log.info("draining", port=settings.port)
         await asyncio.sleep(0 if running.done() else settings.drain_seconds)
         api.should_exit = True
         await running

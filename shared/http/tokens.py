@@ -69,7 +69,9 @@ class TokenChecker:
 
     async def check(self, token: str) -> Claims:
         """The claims of a token. Raises TokenInvalid, TokenExpired, SessionRevoked, or KeysAway."""
-        digest = hashlib.sha256(token.encode(errors="surrogatepass")).digest()
+        if len(token) > _LONGEST or not token.isascii():
+            raise TokenInvalid
+        digest = hashlib.sha256(token.encode()).digest()
         claims = self._known.get(digest)
         if claims is None:
             claims = await self._verified(token)
@@ -84,8 +86,6 @@ class TokenChecker:
         return claims
 
     async def _verified(self, token: str) -> Claims:
-        if len(token) > _LONGEST:
-            raise TokenInvalid
         try:
             header = jwt.get_unverified_header(token)
         except jwt.PyJWTError:

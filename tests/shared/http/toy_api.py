@@ -1,5 +1,6 @@
 """A service as small as one can be, with every feature of the HTTP kit in it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any
 
@@ -160,8 +161,10 @@ def settings(**changed: Any) -> ServiceSettings:
     return ServiceSettings(**(values | changed))
 
 
-def toy(things: Things, heard: Heard | None = None, *, ready: tuple[Check, ...] = (), **changed: Any) -> ServiceApp:
+def toy(
+    things: Things, heard: Heard | None = None, *, ready: tuple[Check, ...] = (), extra: Sequence[Router] = (), **changed: Any
+) -> ServiceApp:
     return create_app(
-        "toy", routers=[router], provides=[things], tokens=TokenChecker(OneKey(), heard or Heard()), settings=settings(**changed),
+        "toy", routers=[router, *extra], provides=[things], tokens=TokenChecker(OneKey(), heard or Heard()), settings=settings(**changed),
         ready=ready, body_limit=1_000, registry=CollectorRegistry(),
     )  # fmt: skip
