@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 from services.identity.domain.events import (
     AccountErased,
@@ -17,6 +17,7 @@ from services.identity.domain.events import (
     SessionStarted,
 )
 from shared.personal import readable
+from shared.store.contract import View
 from shared.store.records import Recorded
 
 
@@ -177,3 +178,6 @@ def _session_after(row: _SessionRow, recorded: Recorded[IdentityEvent]) -> _Sess
 
 def _columns(rows: Sequence[_AccountRow] | Sequence[_SessionRow]) -> list[list[Any]]:
     return [[getattr(row, column) for row in rows] for column in type(rows[0]).__slots__]
+
+
+VIEWS: Final[tuple[View, ...]] = (Accounts(), Sessions())

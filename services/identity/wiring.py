@@ -25,7 +25,7 @@ from services.identity.domain.events import STORED, AccountEvent, IdentityEvent,
 from services.identity.domain.service_client import ServiceClient
 from services.identity.domain.session import Session
 from services.identity.mail import Postman, SmtpServer, Texts
-from services.identity.projections import Accounts, Sessions
+from services.identity.projections import VIEWS
 from services.identity.publications import publish, states
 from services.identity.queries import IdentityQueries
 from services.identity.settings import Settings
@@ -36,7 +36,6 @@ from shared.http.health import Check
 from shared.http.tokens import TokenChecker
 from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
-from shared.store.contract import View
 from shared.store.freeze import AggregateType
 from shared.store.mailbox import Mailbox
 from shared.store.postgres import PostgresStore, StoreSettings, mail_cipher, open_store
@@ -45,7 +44,6 @@ from shared.wake import RedisWake
 SERVICE: Final = "identity"
 SOURCE: Final = "/identity"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VIEWS: Final[tuple[View, ...]] = (Accounts(), Sessions())
 REFUSALS: Final = {"accounts_email": EmailTaken}
 EVENTS: Final[EventRegistry[IdentityEvent]] = EventRegistry(STORED)
 ACCOUNT: Final[AggregateType[Account, AccountEvent]] = AggregateType(
@@ -58,15 +56,37 @@ CLIENT: Final[AggregateType[ServiceClient, ServiceClientEvent]] = AggregateType(
     "service_client", SOURCE, EVENTS, ServiceClient, service_client.evolve
 )
 WINDOW_SECONDS: Final = 300
+DAY_SECONDS: Final = 86_400
+
+
+@dataclass(frozen=True)
+class Core:
+    """What both processes have, and the operators."""
+
+    store: PostgresStore
+    pool: asyncpg.Pool
+    clients: ClientCommands
+    signer: Signer
+    wake: RedisWake
+
+
+@asynccontextmanager
+async def build_core(settings: Settings) -> AsyncIterator[Core]:
+    """The store and what stands on it; closed in the reverse order."""
+    async with AsyncExitStack() as opened:
+        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
+        store_settings = StoreSettings(settings.database_url, settings.master_key)
+        store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, REFUSALS, wake))
+        signer = Signer(settings.master_key, settings.signing_key)
+        yield Core(store, pool, ClientCommands(Aggregates(CLIENT, store), signer), signer, wake)
 
 
 @asynccontextmanager
 async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
-    """The HTTP app and everything behind it; closed in the reverse order."""
+    """The HTTP process."""
     async with AsyncExitStack() as opened:
-        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=False))
-        store, pool = await opened.enter_async_context(_store(settings, wake))
-        signer, digests = Signer(settings.master_key, settings.signing_key), Digests(settings.master_key)
+        core = await opened.enter_async_context(build_core(settings))
+        digests, queries, texts = Digests(settings.master_key), IdentityQueries(core.pool), Texts()
         passwords = Passwords(threads=settings.hash_threads, waiting=settings.hash_waiting)
         opened.callback(passwords.close)
         limits = Limits(settings.redis_url, digests)
@@ -74,66 +94,35 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         rates = AccessLimits(
             per_ip=Limit("ip", settings.attempts_per_ip, WINDOW_SECONDS),
             per_account=Limit("account", settings.attempts_per_account, WINDOW_SECONDS),
-            notices=Limit("notice", account.CODES_A_DAY, 86_400),
+            notices=Limit("notice", account.CODES_A_DAY, DAY_SECONDS),
         )
-        accounts, sessions, queries, texts = Aggregates(ACCOUNT, store), Aggregates(SESSION, store), IdentityQueries(pool), Texts()
+        accounts, sessions, tokens = Aggregates(ACCOUNT, core.store), Aggregates(SESSION, core.store), RefreshTokens(settings.master_key)
+        commands = [
+            AccountCommands(accounts, queries, passwords, digests, texts, limits, rates),
+            PasswordCommands(accounts, queries, passwords, digests, texts, limits, rates),
+            SessionCommands(accounts, sessions, queries, passwords, digests, tokens, core.signer, limits, rates),
+        ]
         yield create_app(
-            SERVICE,
-            routers=[router],
-            provides=[
-                AccountCommands(accounts, queries, passwords, digests, texts, limits, rates),
-                PasswordCommands(accounts, queries, passwords, digests, texts, limits, rates),
-                SessionCommands(accounts, sessions, queries, passwords, digests, RefreshTokens(settings.master_key), signer, limits, rates),
-                ClientCommands(Aggregates(CLIENT, store), signer),
-                queries,
-                signer,
-            ],
-            tokens=TokenChecker(signer, queries),
-            settings=settings,
-            ready=[Check("database", lambda: _answers(pool))],
-        )
+            SERVICE, routers=[router], provides=[*commands, core.clients, core.signer, queries], tokens=TokenChecker(core.signer, queries),
+            settings=settings, ready=[Check("database", lambda: _answers(core.pool))],
+        )  # fmt: skip
 
 
 @asynccontextmanager
 async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
-    """The relay and the postman."""
+    """The process that publishes and sends mails."""
     async with AsyncExitStack() as opened:
-        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
-        pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=4, command_timeout=30, timeout=5)
-        opened.push_async_callback(pool.close)
-        mails = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
+        core = await opened.enter_async_context(build_core(settings))
+        mail_wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))  # its own: a wake-up wakes one who waits
         server = SmtpServer(settings.smtp_host, settings.smtp_port, settings.mail_from)
-        postman = Postman(Mailbox(pool, mail_cipher(settings.master_key)), server, mails)
+        postman = Postman(Mailbox(core.pool, mail_cipher(settings.master_key)), server, mail_wake)
         registry = telemetry.registry()
-        relay = worker.relay(RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE)), wake, pool, registry)
-        yield worker.Worker(
-            [*relay, worker.Part("postman", postman.run, figures=postman.figures)],
-            registry,
-            host=settings.host,
-            port=settings.port + 2_000,
-        )
-
-
-@dataclass(frozen=True)
-class Operators:
-    """What the operator's commands need."""
-
-    clients: ClientCommands
-
-
-@asynccontextmanager
-async def build_operators(settings: Settings) -> AsyncIterator[Operators]:
-    """The store without a server around it."""
-    async with AsyncExitStack() as opened:
-        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=False))
-        store, _ = await opened.enter_async_context(_store(settings, wake))
-        yield Operators(ClientCommands(Aggregates(CLIENT, store), Signer(settings.master_key, settings.signing_key)))
-
-
-@asynccontextmanager
-async def _store(settings: Settings, wake: RedisWake) -> AsyncIterator[tuple[PostgresStore, asyncpg.Pool]]:
-    async with open_store(StoreSettings(settings.database_url, settings.master_key), VIEWS, REFUSALS, wake) as opened:
-        yield opened
+        relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE))
+        parts = [
+            *worker.relay(relay_settings, core.wake, core.pool, registry),
+            worker.Part("postman", postman.run, figures=postman.figures),
+        ]
+        yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

@@ -1,15 +1,13 @@
 """The one credential that only identity knows: a service client's id and secret."""
 
-import re
-from typing import ClassVar, Final
+from typing import ClassVar
 
 from fastapi import Request
 
+from services.identity.commands.clients import CLIENT_ID
 from services.identity.domain.errors import ClientRefused
 from shared.http.caller import Access, Caller
 from shared.http.credentials import basic_of
-
-_CLIENT_ID: Final = re.compile(r"svc_[0-9A-Za-z]{22}")
 
 
 class ClientAccess(Access):
@@ -20,6 +18,6 @@ class ClientAccess(Access):
     async def identify(self, request: Request) -> Caller:
         """See Access."""
         sent = basic_of(request.headers.get("authorization"))
-        if sent is None or not _CLIENT_ID.fullmatch(sent[0]):
+        if sent is None or not CLIENT_ID.fullmatch(sent[0]):
             raise ClientRefused
         return Caller("anonymous", request, details=sent)

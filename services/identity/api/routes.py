@@ -3,7 +3,7 @@
 from datetime import UTC, datetime
 from typing import Annotated
 
-from fastapi import Depends, Response
+from fastapi import Response
 
 from services.identity.api import schemas
 from services.identity.api.access import ClientAccess
@@ -28,7 +28,7 @@ Clients = Annotated[ClientCommands, provided(ClientCommands)]
 Queries = Annotated[IdentityQueries, provided(IdentityQueries)]
 Keys = Annotated[Signer, provided(Signer)]
 Paging = Annotated[Cursors, provided(Cursors)]
-ServiceClient = Annotated[Caller, Depends(ClientAccess())]
+ServiceClient = Annotated[Caller, ClientAccess()]
 SERVICE = "identity"
 NOBODY = "anonymous"  # the tenant of a request until its account is known
 

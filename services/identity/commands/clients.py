@@ -1,20 +1,24 @@
 """What can be done about service clients: add one, revoke it, give it a token."""
 
 import hmac
+import re
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
+from typing import Final
 
 from services.identity.commands.secrets import digest_of, new_secret
 from services.identity.commands.tokens import Signer
 from services.identity.domain import service_client
-from services.identity.domain.errors import ClientRefused
+from services.identity.domain.errors import ClientNotFound, ClientRefused
 from services.identity.domain.events import ServiceClientEvent
 from services.identity.domain.service_client import ServiceClient
 from shared.ids import new_id
 from shared.store.aggregates import Aggregates
 from shared.store.records import Context
+
+CLIENT_ID: Final = re.compile(r"svc_[0-9A-Za-z]{22}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +44,8 @@ class ClientCommands:
 
     async def revoke(self, client_id: str, context: Context) -> None:
         """Give it no more tokens; those given live for 15 minutes at most. Raises ClientNotFound."""
+        if not CLIENT_ID.fullmatch(client_id):
+            raise ClientNotFound  # the id of a stream of another kind must not be read as a client
         await self._clients.decide(client_id, service_client.revoke, context)
 
     async def token(self, client_id: str, secret: str, now: datetime) -> ServiceToken:

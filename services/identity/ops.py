@@ -1,0 +1,59 @@
+"""Operators' commands of identity: `python -m services.identity.ops --help`."""
+
+import argparse
+import json
+import sys
+from datetime import UTC, datetime
+from typing import Final
+
+from services.identity.projections import VIEWS
+from services.identity.settings import PREFIX, Settings
+from services.identity.wiring import EVENTS, MIGRATIONS, SERVICE, build_core
+from shared.ids import new_id
+from shared.ops.kit import Arguments, Command, Toolbox, run_ops, say
+from shared.store.records import Context
+
+
+async def _add(_tools: Toolbox, arguments: Arguments) -> None:
+    async with build_core(Settings.from_env(PREFIX)) as core:
+        client_id, secret = await core.clients.add(arguments.name, arguments.scope, _context())
+    if arguments.json:
+        say(json.dumps({"id": client_id, "secret": secret}))
+    else:
+        say(f"id      {client_id}\nsecret  {secret}\nThe secret is shown this once.")
+
+
+async def _revoke(_tools: Toolbox, arguments: Arguments) -> None:
+    async with build_core(Settings.from_env(PREFIX)) as core:
+        await core.clients.revoke(arguments.id, _context())
+    say("It gets no more tokens; the last one ends within 15 minutes.")
+
+
+def _add_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("name")
+    parser.add_argument("--scope", action="append", required=True, help="keys:verify, feed:<service>; may be given several times")
+    parser.add_argument("--json", action="store_true", help='print {"id", "secret"}')
+
+
+def _context() -> Context:
+    return Context("operator", "platform", datetime.now(UTC), new_id("op"))
+
+
+def _toolbox() -> Toolbox:
+    settings = Settings.from_env(PREFIX)
+    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
+
+
+OWN: Final = (
+    Command("service-client add", "Make a client for a machine of the platform.", _add, _add_arguments),
+    Command("service-client revoke", "Give a client no more tokens.", _revoke, lambda parser: parser.add_argument("id")),
+)
+
+
+def main() -> int:
+    """Carry out one command line; answers the exit status."""
+    return run_ops(SERVICE, _toolbox, OWN)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
