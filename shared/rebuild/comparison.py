@@ -43,7 +43,7 @@ async def _walk(table: str, live: asyncpg.Connection, live_sql: str, rebuilt: as
     """Go through both in the order of their keys; a row is kept until the other side's row of that key came by."""
     ahead: dict[str, tuple[str | None, str | None]] = {}
     async with rebuilt.transaction():
-        ours, theirs = live.cursor(live_sql, prefetch=500), rebuilt.cursor(new_sql, prefetch=500)
+        ours, theirs = live.cursor(live_sql), rebuilt.cursor(new_sql)
         left, right = await ours, await theirs
         while True:
             one, two = await left.fetch(500), await right.fetch(500)
