@@ -27,7 +27,7 @@ def all_ports(offset: int) -> list[int]:
     return [port + offset for port in [*vars(ports.fixed_part_ports()).values(), *ports.SERVICES.values(), *health]]
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def offset() -> int:
     """An offset at which nobody listens, not even the stack of a developer."""
     return next(offset for offset in range(50, 950, 50) if all(map(ports.is_free, all_ports(offset))))
@@ -84,8 +84,9 @@ class Person:
         return {name: record["pid"] for name, record in records.items() if record and started_at(record["pid"]) == record["started"]}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def person(offset: int) -> Iterator[Person]:
+    """One person for all tests, each of which begins with `up`: a start takes seconds."""
     directory = Path(tempfile.mkdtemp(prefix="latchkey-tests-"))
     somebody = Person(directory, offset)
     yield somebody
@@ -93,15 +94,16 @@ def person(offset: int) -> Iterator[Person]:
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(300)
 async def test_up_twice_is_harmless_and_down_leaves_nothing_but_the_data(person: Person) -> None:
-    assert f"http://127.0.0.1:{8003 + person.offset}" in person.goes_up()
+    person.goes_up()
     endpoints, living = read_json(person.layout.endpoints), person.pids()
     assert set(living) == set(CHILDREN)
     assert set(endpoints) == {"service_client", *ports.SERVICES, "kafka", "postgres", "redis", "mail"}
     assert set(endpoints["service_client"]) == {"id", "secret"}
     assert person.layout.endpoints.stat().st_mode & 0o777 == 0o600
     assert person.says("status").returncode == 0
-    person.goes_up()
+    assert f"http://127.0.0.1:{8003 + person.offset}" in person.goes_up()
     assert person.pids() == living
 
     owner = await asyncpg.connect(endpoints["postgres"]["keys"])
@@ -119,6 +121,7 @@ async def test_up_twice_is_harmless_and_down_leaves_nothing_but_the_data(person:
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(300)
 def test_down_and_up_find_what_a_killed_supervisor_left(person: Person) -> None:
     person.goes_up()
     orphans = person.pids()
@@ -133,6 +136,7 @@ def test_down_and_up_find_what_a_killed_supervisor_left(person: Person) -> None:
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(300)
 def test_whatever_is_killed_serves_again(person: Person) -> None:
     person.goes_up()
     before = person.pids()
@@ -146,9 +150,13 @@ def test_whatever_is_killed_serves_again(person: Person) -> None:
 
 
 @pytest.mark.stack
+@pytest.mark.timeout(300)
 def test_clean_asks_and_removes_everything(person: Person) -> None:
-    person.layout.make()
+    person.goes_up()
+    living = person.pids()
     assert "Nothing was removed" in person.says("clean").stderr
     assert person.layout.directory.exists()
+    assert person.pids() == living
     assert person.says("clean", "--yes").returncode == 0
+    assert not any(map(started_at, living.values()))
     assert not person.layout.directory.exists()
