@@ -181,6 +181,40 @@ async def test_an_overlap_ends_at_its_deadline_by_the_databases_clock(leader: Le
     assert abs((datetime.now(UTC) - ends).total_seconds()) < 0.25
 
 
+async def test_another_topic_of_the_same_name_is_known_for_one_even_when_it_is_longer(
+    stack: RealStack, leader: Leader, verifier: LocalVerifier
+) -> None:
+    leader.beating = False
+    await until(lambda: not verifier.fresh)
+    stack.empty_topics(leader.topic)
+    await leader.put(replace(pair(1), status=PairStatus.REVOKED))
+    for _ in range(60):
+        await leader.put(pair(9))
+    leader.beating = True
+    await until(lambda: verifier.check(key(9)).code is Code.VALID, seconds=20)
+    assert verifier.check(key(1)).code is Code.REVOKED
+
+
+async def test_kafka_away_ends_in_a_refusal_and_kafka_back_in_answers(breakable_stack: RealStack, exits: AsyncExitStack) -> None:
+    topic = Topic(f"test.verifier.{uuid.uuid4().hex}", 1, FEED.config)
+    breakable_stack.make_topics(topic)
+    leader = Leader(breakable_stack.kafka.bootstrap, topic)
+    await leader.start()
+    exits.push_async_callback(leader.stop)
+    await leader.put(pair(1))
+    verifier = LocalVerifier(breakable_stack.kafka.bootstrap, bound_ms=BOUND_MS, topic=topic.name)
+    await verifier.start()
+    exits.push_async_callback(verifier.stop)
+    assert await verifier.ready(10)
+    leader.beating = False
+    await asyncio.sleep(0.1)
+    await asyncio.to_thread(breakable_stack.kafka.kill)
+    assert await until(lambda: verifier.check(key(1)).code is Code.STALE_FEED) < BOUND_MS / 1000
+    await asyncio.to_thread(breakable_stack.start)
+    leader.beating = True
+    await until(lambda: verifier.check(key(1)).code is Code.VALID, seconds=30)
+
+
 async def test_a_topic_made_anew_is_read_from_its_start(stack: RealStack, leader: Leader, verifier: LocalVerifier) -> None:
     leader.beating = False
     await until(lambda: not verifier.fresh)

@@ -3,11 +3,11 @@
 from latchkey.consumer.backlog import Source
 from latchkey.consumer.faults import NotYet
 from latchkey.consumer.handling import Handler, Reaction, Reactor
-from latchkey.consumer.ledger import begin_from, install
 from latchkey.consumer.loop import Consumer
 from latchkey.consumer.parking import NotParkedError, ParkedRecord, parked_discard, parked_list, parked_retry
 from latchkey.consumer.plan import Place, Reason
 from latchkey.consumer.policy import Policy, Start, Status
+from latchkey.consumer.tables import begin_from, install
 from latchkey.consumer.waiting import wait_for
 
 __all__ = [

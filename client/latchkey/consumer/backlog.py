@@ -8,9 +8,10 @@ from typing import Protocol
 import asyncpg
 
 from latchkey.consumer.engine import Engine, Work
-from latchkey.consumer.ledger import Held, Ledger, borrowed
+from latchkey.consumer.ledger import Held, Ledger
 from latchkey.consumer.plan import Arrival, Place
 from latchkey.consumer.reading import arrival as read
+from latchkey.consumer.tables import borrowed
 from latchkey.partitioning import partition_of
 from latchkey.topics import BY_NAME
 

@@ -9,10 +9,11 @@ import asyncpg
 
 from latchkey.consumer.faults import TooManyParked, is_transient
 from latchkey.consumer.handling import Handler, Reactor
-from latchkey.consumer.ledger import Held, Ledger, Outcome, borrowed
+from latchkey.consumer.ledger import Held, Ledger, Outcome
 from latchkey.consumer.plan import Arrival, Parking, Place, Plan, Reason, Step, make_plan
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.reading import arrival as read
+from latchkey.consumer.tables import borrowed
 from latchkey.envelope import Envelope
 from latchkey.failpoint import failpoint
 

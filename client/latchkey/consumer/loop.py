@@ -7,13 +7,13 @@ import time
 from collections.abc import Iterable, Sequence
 
 import asyncpg
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
-from aiokafka.errors import KafkaError
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from latchkey.consumer.backlog import Backlog, Source
 from latchkey.consumer.engine import Engine
 from latchkey.consumer.faults import Moved
 from latchkey.consumer.handling import Handler, Reactor
+from latchkey.consumer.kafka import Revoked, connect, give_up, tell
 from latchkey.consumer.ledger import Ledger
 from latchkey.consumer.partitions import Partitions, Record
 from latchkey.consumer.policy import Policy, Status
@@ -110,25 +110,9 @@ class Consumer:
         )
 
     async def _one_client(self) -> None:
-        kafka = AIOKafkaConsumer(
-            bootstrap_servers=self._bootstrap,
-            group_id=self._group,
-            group_instance_id=self._member,
-            enable_auto_commit=False,
-            # Postgres says where to go on. Wherever Kafka would begin by itself, the first offset shows it and is not believed.
-            auto_offset_reset="earliest",
-            fetch_max_wait_ms=self._policy.fetch_wait_ms,
-            max_poll_records=self._policy.max_records,
-            session_timeout_ms=self._policy.session_timeout_ms,
-            heartbeat_interval_ms=self._policy.heartbeat_ms,
-            rebalance_timeout_ms=int(self._policy.revoke_seconds * 1000) + 2000,
-            request_timeout_ms=int(self._policy.kafka_seconds * 1000),
-            retry_backoff_ms=100,
-            # A topic that was made anew is only found by asking; the default is to ask every five minutes.
-            metadata_max_age_ms=int(self._policy.metadata_seconds * 1000),
-        )
+        kafka = connect(self._bootstrap, self._group, self._member, self._policy)
         try:
-            kafka.subscribe(self._topics, listener=_Listener(self))
+            kafka.subscribe(self._topics, listener=Revoked(self.on_revoked))
             async with asyncio.timeout(self._policy.start_seconds):
                 await kafka.start()
             self._pulse.begin()
@@ -139,10 +123,7 @@ class Consumer:
             if self._tending is not None:
                 self._tending.cancel()
                 await asyncio.wait([self._tending])
-            with contextlib.suppress(Exception):
-                # The client may hang in its own stop while the broker is away (aiokafka #1101); nothing of it is needed any more.
-                async with asyncio.timeout(5):
-                    await kafka.stop()
+            await give_up(kafka)
 
     async def _turn(self, kafka: AIOKafkaConsumer) -> None:
         if self._pulse.recheck_due():
@@ -196,7 +177,7 @@ class Consumer:
         """Tell Kafka too, for the tools that look there; nobody waits for it and nothing depends on it."""
         if (self._committing is None or self._committing.done()) and self._pulse.commit_due():
             offsets = {partition: held.next_offset for partition, held in self._partitions.held().items()}
-            self._committing = asyncio.create_task(_told(kafka, offsets))
+            self._committing = asyncio.create_task(tell(kafka, offsets))
 
     def _failed(self, error: Exception, consequence: str) -> None:
         self.status.failures += 1
@@ -209,22 +190,3 @@ class Consumer:
             async with asyncio.timeout(self._policy.revoke_seconds):
                 await self._idle.wait()
         self._partitions.forget()
-
-
-class _Listener(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types
-    def __init__(self, consumer: Consumer) -> None:
-        self._consumer = consumer
-
-    async def on_partitions_revoked(self, revoked: list[TopicPartition]) -> None:
-        """Finish before another member begins."""
-        if revoked:
-            await self._consumer.on_revoked()
-
-    async def on_partitions_assigned(self, assigned: list[TopicPartition]) -> None:
-        """Nothing to do: the loop takes up what it was assigned."""
-
-
-async def _told(kafka: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
-    with contextlib.suppress(KafkaError, TimeoutError):
-        async with asyncio.timeout(5):
-            await kafka.commit(offsets)

@@ -5,8 +5,8 @@ from datetime import datetime
 
 import asyncpg
 
-from latchkey.consumer.ledger import checked_schema
 from latchkey.consumer.plan import Place
+from latchkey.consumer.tables import checked_schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,10 +13,11 @@ from latchkey.consumer.backlog import Backlog
 from latchkey.consumer.beginning import Beginning, begin, remade
 from latchkey.consumer.engine import Engine, Work
 from latchkey.consumer.faults import Moved
-from latchkey.consumer.ledger import Held, Ledger, borrowed
+from latchkey.consumer.ledger import Held, Ledger
 from latchkey.consumer.plan import Place
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.reading import arrival, digest
+from latchkey.consumer.tables import borrowed
 
 
 class Record(Protocol):

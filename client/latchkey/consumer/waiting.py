@@ -5,7 +5,7 @@ import time
 
 import asyncpg
 
-from latchkey.consumer.ledger import checked_schema
+from latchkey.consumer.tables import checked_schema
 
 _FIRST, _LONGEST = 0.002, 0.05
 

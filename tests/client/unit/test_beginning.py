@@ -8,7 +8,8 @@ from aiokafka.errors import KafkaConnectionError
 from latchkey.consumer import NotYet, Start
 from latchkey.consumer.beginning import begin
 from latchkey.consumer.faults import Moved, is_transient
-from latchkey.consumer.ledger import Held, checked_schema
+from latchkey.consumer.ledger import Held
+from latchkey.consumer.tables import checked_schema
 from latchkey.failpoint import FAILPOINTS, failpoint
 from latchkey.partitioning import partition_of
 
