@@ -31,7 +31,7 @@ RATE, RATE_SECONDS = 5_000, 4
 async def run(stack: RealStack) -> list[Figure]:
     """Two lines: events a second beside the peer, and how late an event is on Kafka under a steady load."""
     database = stack.fresh_database("bench")
-    await seed(database, EVENTS, viewed=False)
+    await seed(database, EVENTS)
     stack.make_topics(Topic("bench.peer", 12, {"cleanup.policy": "delete"}))
     ours, theirs = await interleaved(lambda: _ours(stack, database), lambda: _theirs(stack), rounds=3)
     late = await _lateness(stack, database)

@@ -192,5 +192,6 @@ async def _check_projections(product: Product) -> None:
         finally:
             await db.close()
         for view in views:
-            done = product.operate(name, "rebuild", view, "--verify", "--drop-old")
+            done = await asyncio.to_thread(product.operate, name, "rebuild", view, "--verify")
+            await asyncio.to_thread(product.operate, name, "rebuild", view, "--drop-old")
             assert done.returncode == 0, f"{name} {view}: {done.stdout[-600:]} {done.stderr[-600:]}"
