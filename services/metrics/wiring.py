@@ -37,6 +37,7 @@ from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
 from shared.http.serving import WORKER_INTERNAL
 from shared.http.tokens import TokenChecker
+from shared.ops.kit import Toolbox
 from shared.relay.relay import RelaySettings, topics_of
 from shared.sealing import derive_key
 from shared.store.aggregates import Aggregates
@@ -109,6 +110,11 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
             worker.timer("months", settings.database_url, MONTHS_SECONDS, Months(pool).make),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
+
+
+def build_toolbox(settings: Settings) -> Toolbox:
+    """What the operators' commands work with."""
+    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:
