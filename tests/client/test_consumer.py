@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from latchkey.consumer import NotYet, Policy, Reactor, Start, parked_discard, parked_list, parked_retry, wait_for
+from latchkey.consumer import NotYet, Policy, Reactor, Start, install, parked_discard, parked_list, parked_retry, wait_for
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled, AppEnabled
 
@@ -230,6 +230,17 @@ async def test_a_reactor_is_called_in_order_and_a_failing_reaction_is_parked(ben
     await bench.until(lambda: consumer.status.duplicates == 1)
     assert sorted(heard) == [("app_1", 1), ("app_1", 2), ("app_2", 1)]
     assert heard.index(("app_1", 1)) < heard.index(("app_1", 2))
+
+
+async def test_installing_twice_at_once_is_installing_once(bench: Bench) -> None:
+    owners = [await asyncpg.connect(bench.database.owner) for _ in range(3)]
+    try:
+        await asyncio.gather(*(install(owner, "elsewhere") for owner in owners))
+        await install(owners[0], "elsewhere")
+        assert await owners[0].fetchval("SELECT count(*) FROM pg_tables WHERE schemaname = 'elsewhere'") == 3
+    finally:
+        for owner in owners:
+            await owner.close()
 
 
 def test_a_topic_of_states_is_refused() -> None:
