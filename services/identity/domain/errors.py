@@ -44,6 +44,10 @@ class RefreshRefused(Unauthenticated):
     title = "This refresh token is not good. Sign in again."
 
 
+class TokenReused(RefreshRefused):
+    """It came back after its successor was used. It is answered like any bad one, once its session is ended."""
+
+
 class AccountGone(Gone):
     code = "identity.account_erased"
     title = "This account was erased."
@@ -84,7 +88,3 @@ class AddressContended(Unavailable):
 class HashingBusy(Unavailable):
     code = "identity.hashing_busy"
     title = "Too many passwords are being checked at the moment; nothing was changed. Try again shortly."
-
-
-class TokenReused(Exception):
-    """A refresh token came back after its successor was used; it is answered like any bad one, once the family is ended."""

@@ -55,13 +55,13 @@ def evolve(session: Session, event: SessionEvent) -> Session:
             assert_never(event)
 
 
-def subject(_stream_id: str, event: SessionEvent) -> str:
-    """Whose key seals the address and device of a session."""
+def subject(stream_id: str, event: SessionEvent) -> str:
+    """Whose key seals what is personal about a session: its owner's, so that it goes with the account."""
     match event:
         case SessionStarted(account_id=account_id) | SessionRefreshed(account_id=account_id):
             return account_id
         case RefreshReused() | SessionEnded():
-            raise ValueError(f"{type(event).__name__} holds nothing personal")
+            return stream_id
         case _:
             assert_never(event)
 

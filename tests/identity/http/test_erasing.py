@@ -5,10 +5,13 @@ import json
 import pytest
 
 from services.identity.domain.account import Status
+from services.identity.projections import VIEWS
 from services.identity.wiring import ACCOUNT, EVENTS, SESSION
 from shared.store.aggregates import Aggregates
 from shared.store.log import COLUMNS, positioned
+from shared.store.postgres import StoreSettings, open_store
 from shared.store.subjects import SubjectKeys
+from shared.wake import LocalWake
 from tests.identity.person import Identity
 
 pytestmark = pytest.mark.stack
@@ -72,14 +75,11 @@ async def test_an_unverified_account_is_erased_by_nobody_else(identity: Identity
 async def test_an_erased_past_is_folded_from_the_log_alone(identity: Identity) -> None:
     ann = await identity.signed_in()
     await identity.delete("/v1/account", ann)
-    async with _store(identity) as store:
+    settings = identity.settings
+    async with open_store(StoreSettings(settings.database_url, settings.master_key), VIEWS, {}, LocalWake()) as (store, _):
         account = await Aggregates(ACCOUNT, store).load(ann.account_id)
         session = await Aggregates(SESSION, store).load(ann.session_id)
         before = await Aggregates(ACCOUNT, store).load_at(ann.account_id, 3)
     assert (account.state.status, account.state.email) == (Status.ERASED, None)
     assert (before.state.status, str(before.state.email)) == (Status.ACTIVE, "Erased(erased=True)")
     assert session.state.account_id == ann.account_id
-
-
-def _store(identity: Identity):  # type: ignore[no-untyped-def]
-    raise NotImplementedError

@@ -1,0 +1,55 @@
+"""Attempts are counted in Redis, and more strictly in the process while Redis is away."""
+
+import secrets
+from collections.abc import Callable
+
+import pytest
+import redis.asyncio as redis
+
+from services.identity.commands.limits import Limit, Limits
+from services.identity.commands.secrets import Digests
+from services.identity.domain.errors import TooManyAttempts
+from stack.testing import RealStack
+
+pytestmark = pytest.mark.stack
+NINE = Limit("try", 9, 60)
+
+
+async def within(limits: Limits, value: str) -> int:
+    """How many of twelve attempts are allowed."""
+    return sum([await limits.allows(NINE, value) for _ in range(12)])
+
+
+async def test_two_processes_share_one_count(stack: RealStack) -> None:
+    digests = Digests(secrets.token_bytes(32))
+    one, other = Limits(stack.redis_url, digests), Limits(stack.redis_url, digests)
+    assert await within(one, "192.0.2.1") == 9
+    assert await within(other, "192.0.2.1") == 0
+    assert await within(other, "192.0.2.2") == 9
+    with pytest.raises(TooManyAttempts) as refused:
+        await one.require((NINE, "192.0.2.1"))
+    assert refused.value.retry_after is not None
+    assert 0 < refused.value.retry_after <= 60
+    await one.close()
+    await other.close()
+
+
+async def test_without_redis_a_third_is_allowed(unused_tcp_port_factory: Callable[[], int]) -> None:
+    limits = Limits(f"redis://127.0.0.1:{unused_tcp_port_factory()}", Digests(bytes(32)))
+    assert await within(limits, "192.0.2.1") == 3
+    assert await within(limits, "192.0.2.2") == 3
+    with pytest.raises(TooManyAttempts):
+        await limits.require((NINE, "192.0.2.1"))
+    await limits.close()
+
+
+async def test_redis_learns_no_address_and_forgets_by_itself(stack: RealStack) -> None:
+    limits = Limits(stack.redis_url, Digests(secrets.token_bytes(32)))
+    looking = redis.from_url(stack.redis_url)
+    before = set(await looking.keys("limit:*"))
+    await limits.allows(NINE, "sign-in/ann@example.com")
+    [made] = set(await looking.keys("limit:*")) - before
+    assert b"ann" not in made
+    assert 0 < await looking.ttl(made) <= 60
+    await limits.close()
+    await looking.aclose()
