@@ -34,7 +34,8 @@ class LocalWake:
     async def wait(self, seconds: float) -> bool:
         """See Wake."""
         try:
-            await asyncio.wait_for(self._event.wait(), seconds)
+            async with asyncio.timeout(seconds):  # `wait_for` loses a cancellation that meets the event, before Python 3.12
+                await self._event.wait()
         except TimeoutError:
             return False
         self._event.clear()
@@ -80,7 +81,8 @@ class RedisWake:
             await self._say.wait()
             self._say.clear()
             try:
-                await asyncio.wait_for(self._redis.publish(self._channel, b""), _TIMEOUT)
+                async with asyncio.timeout(_TIMEOUT):
+                    await self._redis.publish(self._channel, b"")
             except (RedisError, OSError, TimeoutError):
                 await asyncio.sleep(_RETRY)  # the hint is lost, which costs the readers one poll
 
