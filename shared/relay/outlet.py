@@ -117,6 +117,8 @@ class Outlet:
     async def records(self, ranges: Mapping[Place, tuple[int, int]]) -> AsyncIterator[Any]:
         """What these partitions hold from one offset up to, not including, another; what was compacted away is not there."""
         goals = {TopicPartition(*place): end for place, (start, end) in ranges.items() if end > start}
+        if not goals:
+            return
         reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
         try:
             async with asyncio.timeout(DEADLINE):

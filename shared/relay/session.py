@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -123,17 +123,18 @@ class Session:
         if not lost:
             return
         self.gauges.lost.inc(len(lost))
-        positions = [await self._last_position(place) for place in lost if place[0] not in self.offsets.compacted]
-        rewound = min([self.cursor.position, *positions])
+        rewound = min([self.cursor.position, *(await self._left([place for place in lost if place[0] not in self.offsets.compacted]))])
         _log.error("Kafka lost acknowledged records in %s: publishing again from position %d", lost, rewound)
         await self._move(rewound)
 
-    async def _last_position(self, place: Place) -> int:
-        """The position of the last event that is left. Each producer wrote in position order from a point that was published before,
-        so everything up to it is there as well."""
-        end = self.offsets.following[place]
-        left = [position_of(record.value) async for record in self.outlet.records({place: (max(end - 1, 0), end)})]
-        return max(left[-1], 0) if left else 0
+    async def _left(self, places: Sequence[Place]) -> Iterable[int]:
+        """The position of the last event that each partition still has. Each producer wrote in position order from a point that was
+        published before, so everything of that partition up to there is left as well."""
+        ends = {place: self.offsets.following[place] for place in places}
+        left = dict.fromkeys(places, 0)
+        async for record in self.outlet.records({place: (max(end - 1, 0), end) for place, end in ends.items()}):
+            left[record.topic, record.partition] = max(position_of(record.value), 0)
+        return left.values()
 
 
 def _records(

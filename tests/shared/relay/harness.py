@@ -8,6 +8,7 @@ from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import NamedTuple
 
+import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from latchkey.envelope import decode
 from latchkey.topics import BY_NAME, REGISTRY_APP_EVENTS, Topic
@@ -77,6 +78,25 @@ async def _partitions(reader: AIOKafkaConsumer, topic: str) -> set[int]:
     return set(known)
 
 
+async def position(database: Database) -> int:
+    """Where the durable cursor stands."""
+    db = await asyncpg.connect(database.app)
+    try:
+        return int(await db.fetchval("SELECT coalesce(max(position), 0) FROM es.relay"))
+    finally:
+        await db.close()
+
+
+async def published(database: Database) -> bool:
+    """Whether the cursor has passed the whole log."""
+    db = await asyncpg.connect(database.app)
+    try:
+        last = await db.fetchval("SELECT coalesce(max(position), 0) FROM es.events")
+    finally:
+        await db.close()
+    return await position(database) >= int(last)
+
+
 def first_occurrences(found: Sequence[Found]) -> dict[str, list[int]]:
     """The versions of each stream in the order in which they appeared first."""
     seen: dict[str, list[int]] = {}
@@ -93,6 +113,7 @@ class Running(NamedTuple):
 
     gauges: Gauges
     wake: LocalWake
+    registry: CollectorRegistry
 
 
 @asynccontextmanager
@@ -100,10 +121,11 @@ async def relaying(
     database: Database, bootstrap: str, *, topics: Sequence[Topic] = TOPICS, heartbeat: Heartbeat | None = None
 ) -> AsyncIterator[Running]:
     """Run a relay meanwhile."""
-    wake, gauges = LocalWake(), Gauges(CollectorRegistry())
+    wake, registry = LocalWake(), CollectorRegistry()
+    gauges = Gauges(registry)
     task = asyncio.create_task(Relay(RelaySettings(database.app, bootstrap, topics, heartbeat=heartbeat), wake, gauges).run())
     try:
-        yield Running(gauges, wake)
+        yield Running(gauges, wake, registry)
     finally:
         task.cancel()
         await asyncio.gather(task, return_exceptions=True)

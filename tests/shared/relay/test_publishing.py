@@ -5,7 +5,6 @@ import json
 
 import asyncpg
 import pytest
-from latchkey.envelope import decode
 from latchkey.topics import REGISTRY_APP_EVENTS
 
 from shared.relay.cursor import rewind
@@ -13,29 +12,11 @@ from shared.store.aggregates import Aggregates
 from stack.databases import Database
 from stack.testing import RealStack
 from tests.shared.contract.conftest import opened
-from tests.shared.relay.harness import end, fill, fill_many, first_occurrences, records, relaying, spawn
-from tests.shared.toy import JAR, STATE_TOPIC, Filling, Jar, JarEvent, Labelling, context
+from tests.shared.relay.harness import end, fill, fill_many, first_occurrences, position, published, records, relaying, spawn
+from tests.shared.toy import JAR, STATE_TOPIC, Jar, JarEvent, Labelling, context
 from tests.shared.until import until
 
 pytestmark = pytest.mark.stack
-
-
-async def position(database: Database) -> int:
-    db = await asyncpg.connect(database.app)
-    try:
-        return int(await db.fetchval("SELECT coalesce(max(position), 0) FROM es.relay"))
-    finally:
-        await db.close()
-
-
-async def published(database: Database) -> bool:
-    """Whether the cursor has passed the whole log."""
-    db = await asyncpg.connect(database.app)
-    try:
-        last = await db.fetchval("SELECT coalesce(max(position), 0) FROM es.events")
-    finally:
-        await db.close()
-    return await position(database) >= int(last)
 
 
 async def test_events_and_states_arrive_complete_in_order_and_with_their_headers(database: Database, stack: RealStack) -> None:
@@ -46,8 +27,6 @@ async def test_events_and_states_arrive_complete_in_order_and_with_their_headers
         await until(lambda: published(database))
     events = await records(stack.bootstrap, REGISTRY_APP_EVENTS, prefix)
     assert first_occurrences(events) == {f"{prefix}_{n}": list(range(1, 21)) for n in range(15)}
-    envelope = decode(events[-1].value or b"")
-    assert envelope.globalposition is not None
     states = {record.key: json.loads(record.value or b"{}") for record in await records(stack.bootstrap, STATE_TOPIC, prefix)}
     assert {key: (state["streamversion"], state["count"]) for key, state in states.items()} == dict.fromkeys(
         (f"{prefix}_{n}" for n in range(15)), (20, 20)
@@ -154,14 +133,3 @@ async def test_only_one_of_two_publishes(database: Database, stack: RealStack) -
         sent = [relay.gauges.sent._value.get() for relay in (one, two)]
     assert sorted(leading) == [0, 1]
     assert sorted(sent) == [0, 30]
-
-
-async def test_a_shared_prefix_is_not_needed_to_decode_what_was_read(database: Database, stack: RealStack) -> None:
-    """One jar that a person fills: the record's key is the stream, its id the stream and version."""
-    async with opened(database) as store, relaying(database, stack.bootstrap):
-        jars: Aggregates[Jar, JarEvent] = Aggregates(JAR, store)
-        await jars.decide(f"{database.name}_x", Filling(3), context())
-        await until(lambda: published(database))
-    [record] = await records(stack.bootstrap, REGISTRY_APP_EVENTS, database.name)
-    envelope = decode(record.value or b"")
-    assert (record.key, envelope.id) == (f"{database.name}_x", f"{database.name}_x/1")
