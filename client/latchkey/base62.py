@@ -4,20 +4,25 @@ from typing import Final
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT: Final = {character: value for value, character in enumerate(ALPHABET)}
+_PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)  # two digits at a time halve the divisions of a long number
 
 
 def encode(value: int, width: int) -> str:
     """Write `value` in exactly `width` characters. Raises `ValueError` when it is negative or does not fit."""
     if value < 0:
         raise ValueError("base62 holds no negative number")
-    characters: list[str] = []
+    pieces: list[str] = []
     rest = value
-    for _ in range(width):
+    for _ in range(width // 2):
+        rest, pair = divmod(rest, 3844)
+        pieces.append(_PAIRS[pair])
+    if width % 2:
         rest, digit = divmod(rest, 62)
-        characters.append(ALPHABET[digit])
+        pieces.append(ALPHABET[digit])
     if rest:
         raise ValueError(f"{value} does not fit into {width} base62 characters")
-    return "".join(reversed(characters))
+    pieces.reverse()
+    return "".join(pieces)
 
 
 def decode(text: str) -> int:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 from collections.abc import Callable, Iterator
 from contextlib import AbstractAsyncContextManager
@@ -88,7 +89,18 @@ def run_main(service: str, settings: S, build: Callable[[S], AbstractAsyncContex
 
     async def run() -> None:
         async with build(settings) as app:
+            _calm_collector()
             await serve(app)
 
     configure_logs(service, "main")
     uvloop.run(run())
+
+
+def _calm_collector() -> None:
+    """Look for cycles less often, and never among what was built at start: requests make few of them, and caches make looking dear.
+
+    With Python's own thresholds a third of the CPU time of a batch of 500 events goes into the collector.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 10, 10)

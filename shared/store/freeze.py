@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Generic, TypeVar
 
 from latchkey.envelope import encode
@@ -70,8 +71,7 @@ def freeze(kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], co
     at, unique = before, set[str]()
     rows: list[Row] = []
     recorded: list[Recorded[Any]] = []
-    meta = context_meta(context)
-    encoded = _encoded_meta(meta) if events else ""
+    meta, encoded = _stamp(context.actor, context.tenant, context.correlation_id, context.causation_id, context.traceparent)
     for event in events:
         unique.update(kind.unique(at.state, event))
         state = kind.evolve(at.state, event)
@@ -112,11 +112,9 @@ def _encoded(kind: AggregateType[S, E], public: PublicEvent, stream_id: str, str
     return frozen
 
 
-def context_meta(context: Context) -> Meta:
-    """The part of a context that is stored beside every event."""
-    return Meta(context.actor, context.tenant, context.correlation_id, context.causation_id, context.traceparent)
-
-
-def _encoded_meta(meta: Meta) -> str:
+@lru_cache(maxsize=64)
+def _stamp(actor: str, tenant: str, correlation_id: str, causation_id: str | None, traceparent: str | None) -> tuple[Meta, str]:
+    """What is stored beside every event, and its JSON: the same for all streams of a command, so a batch makes it once."""
+    meta = Meta(actor, tenant, correlation_id, causation_id, traceparent)
     fields = {name: getattr(meta, name) for name in Meta.__slots__}
-    return to_json({name: value for name, value in fields.items() if value is not None}).decode()
+    return meta, to_json({name: value for name, value in fields.items() if value is not None}).decode()
