@@ -13,7 +13,12 @@ LONGEST_WAIT: Final = 2.0
 _FIRST_PAUSE, _LONGEST_PAUSE = 0.005, 0.05  # seconds between two looks
 _POSITION: Final = re.compile(r"([a-z]{1,32})/([A-Za-z0-9_-]{1,128})/(0|[1-9][0-9]{0,8})")
 
-EventPosition = Annotated[str | None, Header(alias="Event-Position", description="Wait up to 2 s until this was seen", max_length=200)]
+EventPosition = Annotated[
+    str | None,
+    Header(
+        alias="Event-Position", description="Wait up to 2 s until this was seen", json_schema_extra={"pattern": f"^{_POSITION.pattern}$"}
+    ),
+]
 
 
 class Versioned(Protocol):

@@ -53,6 +53,8 @@ def describe(app: "ServiceApp") -> dict[str, Any]:
 def _complete(operation: dict[str, Any], route: Route, method: str) -> None:
     operation["security"] = [{scheme: []} for scheme in route.access.schemes]
     operation.setdefault("parameters", []).extend(_parameters(route))
+    for parameter in operation["parameters"]:
+        parameter["schema"] = _present(parameter["schema"])
     if not operation["parameters"]:
         del operation["parameters"]
     for status, response in operation["responses"].items():
@@ -69,6 +71,14 @@ def _complete(operation: dict[str, Any], route: Route, method: str) -> None:
         else:
             known.setdefault("content", {}).setdefault(MEDIA_TYPE, response["content"][MEDIA_TYPE])
             known["headers"] |= response["headers"]
+
+
+def _present(schema: dict[str, Any]) -> dict[str, Any]:
+    """What an optional parameter is when it is sent: a query and a header have no null."""
+    kinds: list[dict[str, Any]] = [kind for kind in schema.get("anyOf", ()) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return schema
+    return kinds[0] | {name: value for name, value in schema.items() if name != "anyOf"}
 
 
 def _statuses(route: Route, method: str, operation: Mapping[str, Any]) -> Iterator[int]:

@@ -12,6 +12,7 @@ from pydantic_core import to_json
 from starlette.exceptions import HTTPException
 from starlette.requests import ClientDisconnect
 from starlette.responses import Response
+from starlette.routing import Route
 
 from shared.errors import FieldError, Invalid, Malformed, OutcomeUnknown, Refusal, TooLarge, TooManyRequests, Unavailable
 from shared.http.exchange import Exchange, exchange_of
@@ -82,7 +83,8 @@ async def _raised_by_framework(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101 - tells mypy what this handler was registered for
     exchange = exchange_of(request.scope)
     refusal = TooLarge if exchange.too_large else _STATUSES.get(error.status_code, Malformed)
-    return answer(refusal(), exchange, error.headers)
+    headers = {"allow": _allowed(request)} if refusal is MethodNotAllowed else error.headers
+    return answer(refusal(), exchange, headers)
 
 
 async def _lost(request: Request, error: Exception) -> Response:
@@ -93,6 +95,13 @@ async def _lost(request: Request, error: Exception) -> Response:
     exchange = exchange_of(request.scope)
     _log.warning("a store is away", error=type(error).__name__, request_id=exchange.request_id)
     return answer(refusal, exchange)
+
+
+def _allowed(request: Request) -> str:
+    """All methods of the address: the framework names those of the first route only."""
+    path = request.scope["path"]
+    routes = [route for route in request.app.routes if isinstance(route, Route) and route.path_regex.match(path)]
+    return ", ".join(sorted({method for route in routes for method in route.methods or ()}))
 
 
 def _field(fault: Mapping[str, Any]) -> FieldError:

@@ -9,11 +9,10 @@ from typing import Final, Self
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
-from aiokafka.errors import KafkaError
 from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode
 from latchkey.events import PublicEvent
 from latchkey.events.identity import AccountErased, SessionsRevoked
-from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
+from latchkey.topics import BY_NAME, IDENTITY_ACCOUNT_EVENTS
 
 from shared.http.tokens import Claims
 
@@ -81,25 +80,23 @@ class KafkaRevocations(Heard):
         while True:
             try:
                 await self._listen()
-            except (KafkaError, OSError, TimeoutError) as error:
+            except Exception as error:  # noqa: BLE001 - whatever the driver raises: listening goes on
                 _log.warning("revocations are not heard; tokens end by age", error=type(error).__name__)
             await asyncio.sleep(_RETRY)
 
     async def _listen(self) -> None:
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, group_id=None, enable_auto_commit=False)
+        partitions = [TopicPartition(IDENTITY_ACCOUNT_EVENTS, number) for number in range(BY_NAME[IDENTITY_ACCOUNT_EVENTS].partitions)]
+        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+        consumer.assign(partitions)
         try:
             await consumer.start()
-            numbers = consumer.partitions_for_topic(IDENTITY_ACCOUNT_EVENTS) or await _partitions(consumer)
-            partitions = [TopicPartition(IDENTITY_ACCOUNT_EVENTS, number) for number in numbers]
-            if not partitions:
-                return
-            consumer.assign(partitions)
+            # The ends first: what arrives between the two questions is then read twice, and not never.
+            ends = await consumer.end_offsets(partitions)
             since = int((time.time() - REMEMBERED) * 1000)
-            for partition, found in (await consumer.offsets_for_times(dict.fromkeys(partitions, since))).items():
-                if found is None:
-                    await consumer.seek_to_end(partition)
-                else:
-                    consumer.seek(partition, found.offset)
+            recent = await consumer.offsets_for_times(dict.fromkeys(partitions, since))
+            for partition in partitions:
+                first = recent[partition]
+                consumer.seek(partition, ends[partition] if first is None else first.offset)
             while True:
                 for records in (await consumer.getmany(timeout_ms=1_000)).values():
                     for record in records:
@@ -113,8 +110,3 @@ class KafkaRevocations(Heard):
             self.hear(decode(value).data if value else None)
         except (BadEnvelope, UnknownMajorVersion) as error:
             _log.warning("a record of identity could not be read", error=str(error))
-
-
-async def _partitions(consumer: AIOKafkaConsumer) -> set[int]:
-    await consumer.topics()
-    return consumer.partitions_for_topic(IDENTITY_ACCOUNT_EVENTS) or set()
