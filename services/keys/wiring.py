@@ -39,6 +39,7 @@ from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
 from shared.http.serving import WORKER_INTERNAL
 from shared.http.tokens import TokenChecker
+from shared.ops.kit import Toolbox
 from shared.relay.heartbeat import Heartbeat
 from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
@@ -177,3 +178,8 @@ async def _answers(pool: asyncpg.Pool) -> str | None:
 
 async def _is_fresh(table: VerifierTable) -> str | None:
     return None if table.fresh else f"the verifier's table is {table.age_seconds:.1f} s old"
+
+
+def build_toolbox(settings: Settings) -> Toolbox:
+    """What the operators' commands work with."""
+    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)

@@ -1,0 +1,16 @@
+"""Operators' commands of keys: `python -m services.keys.ops --help`."""
+
+import sys
+
+from services.keys.settings import PREFIX, Settings
+from services.keys.wiring import SERVICE, build_toolbox
+from shared.ops.kit import run_ops
+
+
+def main() -> int:
+    """Carry out one command; answers its exit status."""
+    return run_ops(SERVICE, lambda: build_toolbox(Settings.from_env(PREFIX)))
+
+
+if __name__ == "__main__":
+    sys.exit(main())
