@@ -4,6 +4,7 @@ import argparse
 import asyncio
 import sys
 import time
+from pathlib import Path
 
 from demo.calls import Endpoints, Refused
 from demo.journey import walk
@@ -19,8 +20,9 @@ def main() -> int:
     """See the module."""
     parser = argparse.ArgumentParser(prog="demo", description="Walk the whole guide on a real stack.")
     parser.add_argument("--keep", action="store_true", help="leave the stack running at the end")
-    keep = parser.parse_args().keep
-    story, layout = Story(), Layout(ROOT / ".local")
+    parser.add_argument("--dir", type=Path, default=ROOT / ".local", help="the folder of the stack (default: .local)")
+    chosen = parser.parse_args()
+    story, layout, keep = Story(), Layout(chosen.dir.resolve()), chosen.keep
     started = time.perf_counter()
     try:
         up(layout, story.console)
