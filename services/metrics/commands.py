@@ -102,7 +102,8 @@ class TransactionCommands:
 
     def _fingerprint(self, fields: Fields) -> str:
         """An HMAC of the fields whatever their order; a null says the same as nothing."""
-        canonical = to_json(sorted(item for item in fields.items() if item[1] is not None))
+        items = sorted(fields.items())
+        canonical = to_json([item for item in items if item[1] is not None] if None in fields.values() else items)
         return hmac.digest(self._fingerprint_key, canonical, "sha256").hex()
 
 

@@ -56,6 +56,7 @@ TRANSACTION: Final[AggregateType[Transaction, TransactionEvent]] = AggregateType
 )
 REFUSAL: Final[AggregateType[Refusals, RefusalEvent]] = AggregateType("refusals", SOURCE, EVENTS, lambda _: Refusals(), refusals.evolve)
 BODY_LIMIT: Final = 2 * 1024 * 1024  # a batch of 1,000 in which every field is as long as it may be would be refused; a usual one is 250 kB
+APPEND_SECONDS: Final = 4.0  # a group of batches holds up to 5,000 events, each a row in four views
 MONTHS_SECONDS: Final = 3_600.0
 
 
@@ -77,7 +78,7 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
     """The HTTP app on its database, whoever judges keys and tokens."""
     async with AsyncExitStack() as opened:
         wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=False))
-        store_settings = StoreSettings(settings.database_url, settings.master_key)
+        store_settings = StoreSettings(settings.database_url, settings.master_key, transaction_seconds=APPEND_SECONDS)
         store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, {}, wake))
         reading = await asyncpg.create_pool(settings.read_database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
         opened.push_async_callback(reading.close)

@@ -15,9 +15,15 @@ from shared.http.schemas import Body, FieldProblem
 
 MOST_IN_BATCH: Final = 1_000
 _NOT_PERSONAL: Final = "Must not be personal data: it is published and kept for ever."
+_SHOWN: Final = r"[^\x00-\x1f\x7f-\x9f\u2028\u2029]"
 # A first character that no spreadsheet takes for a formula, and none that cannot be shown.
-Label = Annotated[str, Field(min_length=1, max_length=64, pattern=r"^[\p{L}\p{N}][^\p{C}]*$")]
-Amount = Annotated[str, Field(max_length=32, description="decimal string with at most the decimals of its currency", examples=["29.33"])]
+Label = Annotated[str, Field(min_length=1, max_length=64, pattern=rf"^[^\W_]{_SHOWN}*$")]
+Amount = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$", description="at most the decimals of its currency, 15 digits in all", examples=["29.33"]
+    ),
+]
 Currency = Annotated[str, Field(pattern="^[A-Z]{3}$", description="ISO 4217", examples=["USD"])]
 
 
@@ -32,7 +38,7 @@ class NewTransaction(Body):
     payment_gateway: Label | None = None
     provider_status: Label | None = None
     occurred_at: AwareDatetime | None = Field(None, description="from 1990 to five minutes from now; now when left out")
-    reference: Annotated[str, Field(min_length=1, max_length=256, pattern=r"^[^\p{C}]+$", description=_NOT_PERSONAL)] | None = None
+    reference: Annotated[str, Field(min_length=1, max_length=256, pattern=rf"^{_SHOWN}+$", description=_NOT_PERSONAL)] | None = None
 
     def details(self) -> Details:
         """What it means to the domain."""

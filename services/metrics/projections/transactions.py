@@ -12,10 +12,10 @@ from services.metrics.domain.statuses import Status
 from shared.store.records import Recorded
 
 _INSERT: Final = """
-INSERT INTO transactions{suffix} (app_id, occurred_at, stream_id, environment, transaction_id, pair_id, lineage_id, amount, currency,
-    payment_mode, payment_gateway, reference, status, provider_status, recorded_at, updated_at, version)
-SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[], $8::numeric[], $9::text[],
-    $10::text[], $11::text[], $12::text[], $13::text[], $14::text[], $15::timestamptz[], $16::timestamptz[], $17::int[])
+INSERT INTO transactions{suffix} (app_id, occurred_at, stream_id, environment, transaction_id, pair_id, amount, currency,
+    payment_mode, payment_gateway, reference, status, provider_status, updated_at, version)
+SELECT * FROM unnest($1::text[], $2::timestamptz[], $3::text[], $4::text[], $5::text[], $6::text[], $7::numeric[], $8::text[], $9::text[],
+    $10::text[], $11::text[], $12::text[], $13::text[], $14::timestamptz[], $15::int[])
 ON CONFLICT DO NOTHING
 """
 _MOVE: Final = """
@@ -46,9 +46,9 @@ class Transactions:
         return f"""
             CREATE TABLE transactions{suffix} (
                 app_id text NOT NULL, occurred_at timestamptz NOT NULL, stream_id text NOT NULL, environment text NOT NULL,
-                transaction_id text COLLATE "C" NOT NULL, pair_id text NOT NULL, lineage_id text NOT NULL,
+                transaction_id text COLLATE "C" NOT NULL, pair_id text NOT NULL,
                 amount numeric NOT NULL, currency text NOT NULL, payment_mode text, payment_gateway text, reference text,
-                status text NOT NULL, provider_status text, recorded_at timestamptz NOT NULL, updated_at timestamptz NOT NULL,
+                status text NOT NULL, provider_status text, updated_at timestamptz NOT NULL,
                 version int NOT NULL, PRIMARY KEY (app_id, occurred_at, stream_id)
             ) PARTITION BY RANGE (occurred_at);
             CREATE TABLE transactions{suffix}_other PARTITION OF transactions{suffix} DEFAULT;
@@ -88,8 +88,8 @@ def _columns(rows: Sequence[tuple[Any, ...]]) -> list[list[Any]]:
 def _new_row(one: Recorded[TransactionRecorded], now: _Standing) -> tuple[Any, ...]:
     e = one.event
     return (
-        e.app_id, e.occurred_at, one.stream_id, e.environment, e.transaction_id, e.pair_id, e.lineage_id, e.amount, e.currency,
-        e.payment_mode, e.payment_gateway, e.reference, now.status, now.provider_status, one.recorded_at, now.updated_at, now.version,
+        e.app_id, e.occurred_at, one.stream_id, e.environment, e.transaction_id, e.pair_id, e.amount, e.currency,
+        e.payment_mode, e.payment_gateway, e.reference, now.status, now.provider_status, now.updated_at, now.version,
     )  # fmt: skip
 
 

@@ -113,12 +113,13 @@ async def test_a_batch_of_another_size_is_422(shop: Shop, count: int) -> None:
     [
         ({"amount": 1.0}, {"/amount"}),
         ({"amount": "1.005", "occurred_at": "1989-12-31T00:00:00Z"}, {"/amount", "/occurred_at"}),
-        ({"amount": "x", "currency": "EURO"}, {"/currency"}),
+        ({"amount": "x", "currency": "EURO"}, {"/amount", "/currency"}),
         ({"amount": "1.005", "status": "lost", "extra": 1}, {"/amount", "/status", "/extra"}),
         ({"occurred_at": "2026-01-01T00:00:00"}, {"/occurred_at"}),
         ({"transaction_id": "=SUM(A1)"}, {"/transaction_id"}),
         ({"transaction_id": "x" * 129}, {"/transaction_id"}),
         ({"payment_mode": "@card"}, {"/payment_mode"}),
+        ({"payment_mode": "card\u2028"}, {"/payment_mode"}),
         ({"reference": "a\x07b"}, {"/reference"}),
         ({"currency": "XAU"}, {"/currency"}),
     ],
@@ -127,6 +128,11 @@ async def test_wrong_fields_are_422_and_all_of_them_told(shop: Shop, changes: di
     answer = await shop.post(transaction(1) | changes)
     assert (answer.status_code, answer.json()["code"]) == (422, "request.invalid")
     assert {error["pointer"] for error in answer.json()["errors"]} == pointers
+
+
+async def test_words_of_any_script_are_fine(shop: Shop) -> None:
+    answer = await shop.post(transaction(1, payment_mode="Überweisung", payment_gateway="支付宝", reference="№ 7 — Straße"))
+    assert (answer.status_code, answer.json()["payment_gateway"]) == (201, "支付宝")
 
 
 async def test_a_field_beside_a_batch_is_422(shop: Shop) -> None:
