@@ -1,34 +1,29 @@
 """Who calls, known before the body is read, and the context that a command gets from it."""
 
+import contextlib
 import hashlib
 import hmac
 import json
 import re
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, ClassVar, Final, Literal, TypeVar
+from typing import Annotated, Any, ClassVar, Final, Literal
 
 from fastapi import Request
 
-from shared.errors import PreconditionFailed, PreconditionRequired, Unauthenticated
+from shared.errors import Unauthenticated
 from shared.http.credentials import bearer_of
 from shared.http.exchange import exchange_of
-from shared.http.refusals import BadIdempotencyKey, BadIfMatch, ScopeMissing, WrongKindOfCaller
+from shared.http.given import Given, IfMatch, MaybeIfMatch, part, provided
+from shared.http.refusals import BadIdempotencyKey, ScopeMissing, WrongKindOfCaller
 from shared.http.tokens import TokenChecker
 from shared.store.records import Context, Idempotency
 from shared.telemetry import printable
 
-T = TypeVar("T")
+__all__ = ["Access", "Anyone", "Caller", "IfMatch", "MaybeIfMatch", "Person", "part", "provided", "requires"]
+
 _KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
-_VERSION: Final = re.compile(r'"(0|[1-9][0-9]{0,8})"')
-_ENTITY_TAG: Final = re.compile(r'(?:W/)?"[\x21\x23-\x7e]*"')
-
-
-def part(request: Request, kind: type[T]) -> T:
-    """The object of this class that wiring gave to `create_app(provides=…)`."""
-    found: T = request.app.state.parts[kind]
-    return found
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,27 +92,13 @@ class Caller:
     def _said(self) -> bytes:
         """What must be the same in a repeat: address, query and body; JSON in one spelling, so that a client may encode it again."""
         body = exchange_of(self.request.scope).body
-        if body:
+        with contextlib.suppress(ValueError, RecursionError):
             body = json.dumps(json.loads(body), sort_keys=True, separators=(",", ":")).encode()
-        path: str = self.request.scope["path"]
-        query: bytes = self.request.scope["query_string"]
-        return path.encode() + b"\0" + query + b"\0" + body
+        return b"\0".join((self.request.scope["path"].encode(), self.request.scope["query_string"], body))
 
 
 def _hmac(secret: bytes, purpose: str, value: bytes) -> bytes:
     return hmac.new(secret, purpose.encode() + b"\0" + value, hashlib.sha256).digest()
-
-
-class Given(ABC):
-    """A parameter of a route that is known from the request alone, as in `Annotated[Caller, PersonAccess()]`.
-
-    It is found before the body is validated, and without FastAPI's dependency solver, whose cost for each parameter is that of
-    validating a small body.
-    """
-
-    @abstractmethod
-    def value(self, request: Request) -> Any:
-        """What the parameter is given. May raise a Refusal."""
 
 
 class Access(Given):
@@ -192,47 +173,5 @@ def requires(scope: str) -> ServiceAccess:
     return ServiceAccess(scope)
 
 
-@dataclass(frozen=True)
-class VersionMatch(Given):
-    """The version in If-Match; None without it and for `*`, which names none."""
-
-    required: bool
-
-    def value(self, request: Request) -> int | None:
-        """Raises BadIfMatch, PreconditionFailed for a tag that no version has, and PreconditionRequired without one that is needed."""
-        tag = request.headers.get("if-match", "*").strip()
-        if tag == "*":
-            if self.required:
-                raise PreconditionRequired
-            return None
-        found = _VERSION.fullmatch(tag)
-        if found:
-            return int(found[1])
-        if _ENTITY_TAG.fullmatch(tag):
-            raise PreconditionFailed  # a weak or foreign tag is well formed and never equal to a version
-        raise BadIfMatch
-
-
-@dataclass(frozen=True)
-class Provided(Given):
-    """An object of `create_app(provides=…)`, by its class."""
-
-    kind: type
-
-    def value(self, request: Request) -> Any:
-        """See Given."""
-        return part(request, self.kind)
-
-
-def provided(kind: type) -> Provided:
-    """Ask for an object of `create_app(provides=…)` by its class.
-
-    A module of routes says `Commands = Annotated[KeyCommands, provided(KeyCommands)]`.
-    """
-    return Provided(kind)
-
-
 Person = Annotated[Caller, PersonAccess()]
 Anyone = Annotated[Caller, AnyoneAccess()]
-IfMatch = Annotated[int, VersionMatch(required=True)]
-MaybeIfMatch = Annotated[int | None, VersionMatch(required=False)]

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from fastapi.openapi.utils import get_openapi
 
-from shared.http.caller import VersionMatch
+from shared.http.given import VersionMatch
 from shared.http.problems import MEDIA_TYPE
 from shared.http.routing import Route
 from shared.http.schemas import Problem

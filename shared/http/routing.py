@@ -14,8 +14,9 @@ from fastapi.routing import APIRoute
 from starlette.requests import ClientDisconnect
 
 from shared.errors import FieldError, Invalid, Malformed, NotFound, UnsupportedMedia
-from shared.http.caller import Access, Given, provided
+from shared.http.caller import Access
 from shared.http.exchange import exchange_of
+from shared.http.given import Given, provided
 from shared.http.refusals import BodyTooSlow
 
 __all__ = ["UNKEYED", "Route", "Router", "provided", "read_body"]
@@ -62,7 +63,7 @@ class Route(APIRoute):
             if "\0" in request.scope["path"]:
                 raise NotFound
             if reads_json:
-                exchange.body = await _json_body(request)
+                await _check_json(request)
             exchange.given = {name: what.value(request) for name, what in given.items()}
             query: bytes = request.scope["query_string"]
             if query and known is not None:
@@ -93,14 +94,15 @@ async def read_body(request: Request) -> bytes:
                     break
     except TimeoutError:
         raise BodyTooSlow from None
-    request._body = body = b"".join(pieces)  # noqa: SLF001 - where Starlette keeps it; its own reader costs twice as much
+    body = exchange_of(request.scope).body = b"".join(pieces)
+    request._body = body  # noqa: SLF001 - where Starlette keeps it; its own reader costs twice as much
     return body
 
 
-async def _json_body(request: Request) -> bytes:
+async def _check_json(request: Request) -> None:
     body = await read_body(request)
     if not body:
-        return body
+        return
     media = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if media != "application/json" and not (media.startswith("application/") and media.endswith("+json")):
         raise UnsupportedMedia("Send application/json.")
@@ -111,7 +113,6 @@ async def _json_body(request: Request) -> bytes:
             raise Malformed("The body is not JSON.") from None
         if wrong:
             raise Invalid(errors=wrong)
-    return body
 
 
 def _unstorable(value: Any, pointer: str) -> Iterator[FieldError]:

@@ -11,6 +11,7 @@ from schemathesis.config import SchemathesisConfig
 from shared.testing.tokens import machine, person
 from tests.shared.http.toy_api import Things, toy
 
+pytestmark = pytest.mark.slow
 CHECKS = {
     "missing_required_header": {"expected-statuses": [400, 401, 403, 422, 428]},  # RFC 6585 has a status of its own for If-Match
     # A version or a cursor that is well formed is still not the right one: 412 and 422.
@@ -32,7 +33,6 @@ class Credentials:
         case.headers = {**(case.headers or {}), "Authorization": data.get("authorization", "")}
 
 
-@pytest.mark.slow
 @SCHEMA.parametrize()
 @hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
 def test_every_answer_is_described(case: Any) -> None:

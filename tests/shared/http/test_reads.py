@@ -6,7 +6,7 @@ import time
 
 import httpx2 as httpx
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.http.paging import Cursors
@@ -14,6 +14,7 @@ from shared.http.refusals import BadCursor
 from shared.testing.tokens import person
 from tests.shared.http.toy_api import Things
 
+few = settings(max_examples=20, database=None)
 CURSORS = Cursors(bytes(32))
 
 
@@ -40,6 +41,7 @@ async def test_a_cursor_is_good_for_nothing_else(api: httpx.AsyncClient, change:
     assert answer.json()["code"] == ("request.invalid" if change == "length" else "request.bad_cursor")
 
 
+@few
 @given(st.dictionaries(st.text(max_size=5), st.integers() | st.text() | st.none(), max_size=4), st.lists(st.text() | st.none(), max_size=3))
 def test_a_cursor_gives_back_what_it_holds(values: dict[str, object], bound: list[str | None]) -> None:
     text = CURSORS.make(values, *bound)
@@ -48,6 +50,7 @@ def test_a_cursor_gives_back_what_it_holds(values: dict[str, object], bound: lis
         CURSORS.read(text, *bound, "more")
 
 
+@few
 @given(st.integers(min_value=0), st.integers(min_value=0, max_value=7))
 def test_a_cursor_with_one_bit_changed_is_refused(place: int, bit: int) -> None:
     raw = bytearray(base64.urlsafe_b64decode(CURSORS.make({"id": "app_1"}) + "=="))
@@ -56,6 +59,7 @@ def test_a_cursor_with_one_bit_changed_is_refused(place: int, bit: int) -> None:
         CURSORS.read(base64.urlsafe_b64encode(bytes(raw)).decode())
 
 
+@few
 @given(st.text(max_size=50))
 def test_any_other_text_is_refused(text: str) -> None:
     with pytest.raises(BadCursor):
