@@ -95,6 +95,6 @@ def _fault(name: str, value: Any) -> FieldError | None:
 
 
 async def _refuse(refusal: Refusal, headers: dict[bytes, bytes], scope: Scope, receive: Receive, send: Send) -> None:
-    request_id = begin(headers.get(b"x-request-id", b"").decode("latin-1"), None).request_id
-    extra = {"x-request-id": request_id} | ({"allow": "POST"} if isinstance(refusal, MethodNotAllowed) else {})
-    await answer(refusal, request_id, extra)(scope, receive, send)
+    exchange = begin(headers.get(b"x-request-id", b"").decode("latin-1"), None)
+    extra = {"x-request-id": exchange.request_id} | ({"allow": "POST"} if isinstance(refusal, MethodNotAllowed) else {})
+    await answer(refusal, exchange, extra)(scope, receive, send)

@@ -27,7 +27,9 @@ _LONGEST_PAUSE: Final = 0.05  # seconds between two looks at the log when no wak
 _NEVER: Final = float("-inf")
 _LOAD: Final = """
 SELECT k.ring_id, k.public_version, k.app_id, k.environment, k.tenant, p.pair_id, p.public_key, p.secret_digest, p.status, p.lineage_id,
-    p.valid_until, p.expires_at, p.scopes, p.allowed_origins, p.allowed_ips,
+    p.valid_until, p.expires_at, CASE WHEN p.ended_at IS NULL THEN p.scopes ELSE '{}' END AS scopes,
+    CASE WHEN p.ended_at IS NULL THEN p.allowed_origins ELSE '{}' END AS allowed_origins,
+    CASE WHEN p.ended_at IS NULL THEN p.allowed_ips ELSE '{}' END AS allowed_ips,
     EXISTS (SELECT FROM ring_standings s WHERE s.ring_id = k.ring_id AND s.suspends) AS suspended
 FROM keyrings k JOIN (
     SELECT *, row_number() OVER (PARTITION BY ring_id, ended_at IS NULL ORDER BY ended_at DESC, pair_id DESC) AS nth FROM pairs
