@@ -62,7 +62,7 @@ def addresses(layout: Layout) -> Table:
     table = Table("", "where", "health and metrics", box=None, pad_edge=False)
     for service, port in service_ports().items():
         health = ", ".join(f"{role} :{port + above}" for role, above in HEALTH.items())
-        table.add_row(f"[bold]{service}[/]", f"http://{HOST}:{port}/docs", health)
+        table.add_row(f"[bold]{service}[/]", f"http://{HOST}:{port}/openapi.json", health)
     table.add_row("PostgreSQL", f"{HOST}:{parts.postgres}", "")
     table.add_row("Valkey", f"{HOST}:{parts.valkey}", "")
     table.add_row("Kafka", f"{HOST}:{parts.kafka}", "")

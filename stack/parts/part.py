@@ -35,7 +35,7 @@ class Part(ABC):
     def answers(self) -> bool:
         """Whether it would serve a client now."""
 
-    def start(self, seconds: float = 60, over: Event | None = None) -> None:
+    def start(self, seconds: float = 120, over: Event | None = None) -> None:
         """Start it unless it runs, and return once it answers, or as soon as `over` is set.
 
         Raises Trouble when it ends again and again, or is silent for this many seconds.

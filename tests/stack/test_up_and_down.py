@@ -94,7 +94,7 @@ def person(offset: int) -> Iterator[Person]:
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 async def test_up_twice_is_harmless_and_down_leaves_nothing_but_the_data(person: Person) -> None:
     person.goes_up()
     endpoints, living = read_json(person.layout.endpoints), person.pids()
@@ -121,7 +121,7 @@ async def test_up_twice_is_harmless_and_down_leaves_nothing_but_the_data(person:
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_down_and_up_find_what_a_killed_supervisor_left(person: Person) -> None:
     person.goes_up()
     orphans = person.pids()
@@ -136,7 +136,7 @@ def test_down_and_up_find_what_a_killed_supervisor_left(person: Person) -> None:
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_whatever_is_killed_serves_again(person: Person) -> None:
     person.goes_up()
     before = person.pids()
@@ -150,7 +150,7 @@ def test_whatever_is_killed_serves_again(person: Person) -> None:
 
 
 @pytest.mark.stack
-@pytest.mark.timeout(300)
+@pytest.mark.timeout(600)
 def test_clean_asks_and_removes_everything(person: Person) -> None:
     person.goes_up()
     living = person.pids()
