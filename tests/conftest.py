@@ -13,6 +13,7 @@ import pytest
 from stack.databases import Database
 from stack.layout import Layout
 from stack.testing import RealStack
+from tests.product import Product, running
 
 _NOT_UNIT = ("stack", "slow", "long")
 _UNIT_RUN = "not stack and not slow and not long"
@@ -77,6 +78,13 @@ def breakable_stack(_stack_to_break: RealStack) -> Iterator[RealStack]:
     _stack_to_break.start()
     yield _stack_to_break
     _stack_to_break.start()
+
+
+@pytest.fixture(scope="session")
+def product(_stack_to_break: RealStack) -> Iterator[Product]:
+    """Return the whole product, all eight processes; a test that breaks one, or a part, starts it again."""
+    with running(_stack_to_break) as made:
+        yield made
 
 
 @pytest.fixture

@@ -1,23 +1,15 @@
 """A product to be broken: its own stack, its own ports, and a developer with an app and keys."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx2
 import pytest
 
-from stack.testing import RealStack
 from tests.faults.ledger import Ledger
 from tests.people import Developer
-from tests.product import Product, running
-
-
-@pytest.fixture(scope="session")
-def product(_stack_to_break: RealStack) -> Iterator[Product]:
-    """The whole product; a test that breaks a process or a part mends it again."""
-    with running(_stack_to_break) as made:
-        yield made
+from tests.product import Product
 
 
 @pytest.fixture

@@ -1,20 +1,12 @@
 """The running product and a developer to walk through it."""
 
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 
 import httpx2
 import pytest
 
-from stack.testing import RealStack
 from tests.people import Developer
-from tests.product import Product, running
-
-
-@pytest.fixture(scope="session")
-def product(_stack_to_break: RealStack) -> Iterator[Product]:
-    """The whole product, for all journeys of this run."""
-    with running(_stack_to_break) as made:
-        yield made
+from tests.product import Product
 
 
 @pytest.fixture
