@@ -34,7 +34,6 @@ class _AccountRow:
     verified_at: datetime | None = None
     erased_at: datetime | None = None
     version: int = 0
-    public_version: int | None = None
 
 
 class Accounts:
@@ -47,7 +46,7 @@ class Accounts:
     def tables(self, suffix: str) -> str:
         return f"""CREATE TABLE accounts{suffix} (
             account_id text PRIMARY KEY, email_digest text, email text, name text, generation int NOT NULL, registered_at timestamptz,
-            verified_at timestamptz, erased_at timestamptz, version int NOT NULL, public_version int NOT NULL)"""
+            verified_at timestamptz, erased_at timestamptz, version int NOT NULL)"""
 
     def indexes(self, suffix: str) -> str:
         return f"CREATE UNIQUE INDEX accounts{suffix}_email ON accounts{suffix} (email_digest)"
@@ -64,11 +63,9 @@ class Accounts:
 
 _ACCOUNTS = """
 INSERT INTO accounts{suffix} AS old
-SELECT account_id, email_digest, email, name, coalesce(generation, 1), registered_at, verified_at, erased_at, version,
-    coalesce(public_version, 0)
+SELECT account_id, email_digest, email, name, coalesce(generation, 1), registered_at, verified_at, erased_at, version
 FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::int[], $6::timestamptz[], $7::timestamptz[], $8::timestamptz[],
-    $9::int[], $10::int[])
-    AS new (account_id, email_digest, email, name, generation, registered_at, verified_at, erased_at, version, public_version)
+    $9::int[]) AS new (account_id, email_digest, email, name, generation, registered_at, verified_at, erased_at, version)
 ORDER BY account_id
 ON CONFLICT (account_id) DO UPDATE SET
     email_digest = CASE WHEN excluded.erased_at IS NULL THEN coalesce(excluded.email_digest, old.email_digest) END,
@@ -77,13 +74,12 @@ ON CONFLICT (account_id) DO UPDATE SET
     generation = greatest(excluded.generation, old.generation),
     verified_at = coalesce(excluded.verified_at, old.verified_at),
     erased_at = coalesce(excluded.erased_at, old.erased_at),
-    version = excluded.version,
-    public_version = greatest(excluded.public_version, old.public_version)
+    version = excluded.version
 """
 
 
 def _account_after(row: _AccountRow, recorded: Recorded[IdentityEvent]) -> _AccountRow:
-    row = replace(row, version=recorded.version, public_version=recorded.public_version or row.public_version)
+    row = replace(row, version=recorded.version)
     match recorded.event:
         case AccountRegistered(email, email_digest, name, _, registered_at):
             named = replace(row, email=readable(email), email_digest=readable(email_digest), name=readable(name))

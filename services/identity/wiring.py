@@ -14,7 +14,7 @@ from services.identity.commands.clients import ClientCommands
 from services.identity.commands.hashing import Passwords
 from services.identity.commands.limits import Limit, Limits
 from services.identity.commands.passwords import PasswordCommands
-from services.identity.commands.ports import AccessLimits
+from services.identity.commands.ports import Desk
 from services.identity.commands.secrets import Digests, RefreshTokens
 from services.identity.commands.sessions import SessionCommands
 from services.identity.commands.tokens import Signer
@@ -86,21 +86,20 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The HTTP process."""
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings))
-        digests, queries, texts = Digests(settings.master_key), IdentityQueries(core.pool), Texts()
+        digests, queries = Digests(settings.master_key), IdentityQueries(core.pool)
         passwords = Passwords(threads=settings.hash_threads, waiting=settings.hash_waiting)
         opened.callback(passwords.close)
         limits = Limits(settings.redis_url, digests)
         opened.push_async_callback(limits.close)
-        rates = AccessLimits(
-            per_ip=Limit("ip", settings.attempts_per_ip, WINDOW_SECONDS),
-            per_account=Limit("account", settings.attempts_per_account, WINDOW_SECONDS),
-            notices=Limit("notice", account.CODES_A_DAY, DAY_SECONDS),
-        )
+        per_ip = Limit("ip", settings.attempts_per_ip, WINDOW_SECONDS)
+        per_account = Limit("account", settings.attempts_per_account, WINDOW_SECONDS)
+        notices = Limit("notice", account.CODES_A_DAY, DAY_SECONDS)
+        desk = Desk(queries, passwords, digests, Texts(), limits, per_ip, per_account, notices)
         accounts, sessions, tokens = Aggregates(ACCOUNT, core.store), Aggregates(SESSION, core.store), RefreshTokens(settings.master_key)
         commands = [
-            AccountCommands(accounts, queries, passwords, digests, texts, limits, rates),
-            PasswordCommands(accounts, queries, passwords, digests, texts, limits, rates),
-            SessionCommands(accounts, sessions, queries, passwords, digests, tokens, core.signer, limits, rates),
+            AccountCommands(accounts, desk),
+            PasswordCommands(accounts, desk),
+            SessionCommands(accounts, sessions, desk, tokens, core.signer),
         ]
         yield create_app(
             SERVICE, routers=[router], provides=[*commands, core.clients, core.signer, queries], tokens=TokenChecker(core.signer, queries),
@@ -118,10 +117,8 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         postman = Postman(Mailbox(core.pool, mail_cipher(settings.master_key)), server, mail_wake)
         registry = telemetry.registry()
         relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE))
-        parts = [
-            *worker.relay(relay_settings, core.wake, core.pool, registry),
-            worker.Part("postman", postman.run, figures=postman.figures),
-        ]
+        relay = worker.relay(relay_settings, core.wake, core.pool, registry)
+        parts = [*relay, worker.Part("postman", postman.run, figures=postman.figures)]
         yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))
 
 

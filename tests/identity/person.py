@@ -68,7 +68,7 @@ class Identity:
 
     async def mails(self) -> list[Mail]:
         """Take all waiting mails out of the outbox, oldest first."""
-        taken = []
+        taken: list[Mail] = []
         while True:
             async with self.outbox.next() as mail:
                 if mail is None:

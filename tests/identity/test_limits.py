@@ -27,7 +27,7 @@ async def test_two_processes_share_one_count(stack: RealStack) -> None:
     assert await within(other, "192.0.2.1") == 0
     assert await within(other, "192.0.2.2") == 9
     with pytest.raises(TooManyAttempts) as refused:
-        await one.require((NINE, "192.0.2.1"))
+        await one.require(NINE, "192.0.2.1")
     assert refused.value.retry_after is not None
     assert 0 < refused.value.retry_after <= 60
     await one.close()
@@ -39,7 +39,7 @@ async def test_without_redis_a_third_is_allowed(unused_tcp_port_factory: Callabl
     assert await within(limits, "192.0.2.1") == 3
     assert await within(limits, "192.0.2.2") == 3
     with pytest.raises(TooManyAttempts):
-        await limits.require((NINE, "192.0.2.1"))
+        await limits.require(NINE, "192.0.2.1")
     await limits.close()
 
 

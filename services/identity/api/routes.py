@@ -104,13 +104,11 @@ async def list_sessions(
     caller: Person, queries: Queries, paging: Paging, limit: Limit = 20, cursor: CursorText = None
 ) -> Page[schemas.Session]:
     """Where I am signed in, newest first."""
-    after = paging.read(cursor, "sessions", caller.account_id) or {"before": None}
+    bound = ("sessions", caller.account_id)
+    after = paging.read(cursor, *bound) or {"before": None}
     rows = await queries.list_sessions(caller.account_id, datetime.now(UTC), before=after["before"], limit=limit + 1)
     return Page[schemas.Session].of(
-        rows,
-        limit,
-        lambda last: paging.make({"before": last.session_id}, "sessions", caller.account_id),
-        lambda view: schemas.Session.of(view, caller.session_id),
+        rows, limit, lambda last: paging.make({"before": last.session_id}, *bound), lambda view: schemas.Session.of(view, caller.session_id)
     )
 
 

@@ -1,6 +1,7 @@
 """The shapes of identity's requests and answers."""
 
 import unicodedata
+from dataclasses import asdict
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
@@ -133,10 +134,7 @@ class Session(BaseModel):
 
     @classmethod
     def of(cls, view: SessionView, current: str) -> Self:
-        return cls(
-            session_id=view.session_id, ip=view.ip, device=view.device, started_at=view.started_at, used_at=view.used_at,
-            expires_at=view.expires_at, current=view.session_id == current,
-        )  # fmt: skip
+        return cls(current=view.session_id == current, **asdict(view))
 
 
 class SigningKey(BaseModel):

@@ -34,12 +34,11 @@ class Limits:
         self._digests, self._away_until = digests, 0.0
         self._alone: OrderedDict[str, tuple[float, int]] = OrderedDict()
 
-    async def require(self, *tries: tuple[Limit, str]) -> None:
-        """Count one attempt against each limit and value. Raises TooManyAttempts, with the seconds to wait, when one is used up."""
-        for limit, value in tries:
-            wait = await self._wait(limit, value)
-            if wait:
-                raise TooManyAttempts(retry_after=wait)
+    async def require(self, limit: Limit, value: str) -> None:
+        """Count one attempt. Raises TooManyAttempts, with the seconds to wait, when the limit is used up."""
+        wait = await self._wait(limit, value)
+        if wait:
+            raise TooManyAttempts(retry_after=wait)
 
     async def allows(self, limit: Limit, value: str) -> bool:
         """Count one attempt and say whether it is within the limit."""

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from services.identity.commands.limits import Limit
+from services.identity.commands.hashing import Passwords
+from services.identity.commands.limits import Limit, Limits
+from services.identity.commands.secrets import Digests
+from services.identity.domain.account import Code
 from shared.ids import new_id
 from shared.store.records import Context, Mail
 
@@ -27,17 +30,37 @@ class Letters(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class AccessLimits:
-    """How often an address of the network, and an account, may try to get in; and how many notices one mailbox gets."""
+class Desk:
+    """What everything that strangers ask for goes over: who is meant, how often they may ask, what is hashed and mailed."""
 
+    directory: Directory
+    passwords: Passwords
+    digests: Digests
+    letters: Letters
+    limits: Limits
     per_ip: Limit
     per_account: Limit
     notices: Limit
 
+    async def find(self, email: str) -> str | None:
+        """The account of an address."""
+        return await self.directory.find_account_id(self.digests.email(email))
+
+    async def count(self, what: str, ip: str, *, email: str | None = None) -> None:
+        """Count an attempt at something from an address of the network, and on an account. Raises TooManyAttempts."""
+        await self.limits.require(self.per_ip, f"{what}/{ip}")
+        if email is not None:
+            await self.limits.require(self.per_account, f"{what}/{self.digests.email(email)}")
+
+
+def code_letter(waiting: Code | None, digest: str, to: object, text: tuple[str, str]) -> Sequence[Mail]:
+    """The mail with a code, when that is the code which waits to be entered now."""
+    return letter(to, text) if waiting is not None and waiting.digest == digest else ()
+
 
 def letter(to: object, text: tuple[str, str]) -> Sequence[Mail]:
     """One mail, or none when the address cannot be read any more."""
-    return [Mail(new_id("mail"), to, *text)] if isinstance(to, str) else []
+    return (Mail(new_id("mail"), to, *text),) if isinstance(to, str) else ()
 
 
 def about(context: Context, account_id: str, *, actor: str | None = None) -> Context:

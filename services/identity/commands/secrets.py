@@ -29,7 +29,7 @@ class Digests:
 
     def limit(self, value: str) -> str:
         """A name for Redis that tells no address."""
-        return _text(_hmac(self._limit, value)[:_TAG_BYTES])
+        return url_text(_hmac(self._limit, value)[:_TAG_BYTES])
 
 
 def new_code() -> str:
@@ -63,11 +63,11 @@ class RefreshTokens:
         return body.partition(".")[0]
 
     def _made(self, session_id: str, secret: bytes) -> str:
-        body = f"{session_id}.{_text(secret)}"
+        body = f"{session_id}.{url_text(secret)}"
         return f"{body}.{self._tag_of(body)}"
 
     def _tag_of(self, body: str) -> str:
-        return _text(_hmac(self._tag, body)[:_TAG_BYTES])
+        return url_text(_hmac(self._tag, body)[:_TAG_BYTES])
 
 
 def digest_of(secret: str) -> str:
@@ -77,12 +77,13 @@ def digest_of(secret: str) -> str:
 
 def new_secret() -> str:
     """256 random bits as text."""
-    return _text(secrets.token_bytes(32))
+    return url_text(secrets.token_bytes(32))
 
 
 def _hmac(key: bytes, value: str) -> bytes:
     return hmac.new(key, value.encode(errors="surrogatepass"), hashlib.sha256).digest()
 
 
-def _text(value: bytes) -> str:
+def url_text(value: bytes) -> str:
+    """base64url without padding."""
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -6,10 +6,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Final
 
-from services.identity.commands.hashing import Passwords
-from services.identity.commands.limits import Limits
-from services.identity.commands.ports import AccessLimits, Directory, about
-from services.identity.commands.secrets import Digests, RefreshTokens, digest_of
+from services.identity.commands.ports import Desk, about
+from services.identity.commands.secrets import RefreshTokens, digest_of
 from services.identity.commands.tokens import Signer
 from services.identity.domain import access, account, session
 from services.identity.domain.account import Account
@@ -49,25 +47,18 @@ class SessionCommands:
         self,
         accounts: Aggregates[Account, AccountEvent],
         sessions: Aggregates[Session, SessionEvent],
-        directory: Directory,
-        passwords: Passwords,
-        digests: Digests,
+        desk: Desk,
         tokens: RefreshTokens,
         signer: Signer,
-        limits: Limits,
-        rates: AccessLimits,
     ) -> None:
-        self._accounts, self._sessions, self._directory = accounts, sessions, directory
-        self._passwords, self._digests, self._tokens, self._signer = passwords, digests, tokens, signer
-        self._limits, self._rates = limits, rates
+        self._accounts, self._sessions, self._desk, self._tokens, self._signer = accounts, sessions, desk, tokens, signer
 
     async def sign_in(self, email: str, password: str, device: Device, context: Context) -> SignedIn:
         """Start a session and forget failures, in one transaction. Raises SignInRefused, AccountUnverified, TooManyAttempts."""
-        email_digest = self._digests.email(email)
-        await self._limits.require((self._rates.per_ip, f"sign-in/{device.ip}"), (self._rates.per_account, f"sign-in/{email_digest}"))
-        account_id = await self._directory.find_account_id(email_digest) or ""
+        await self._desk.count("sign-in", device.ip, email=email)
+        account_id = await self._desk.find(email) or ""
         known = (await self._accounts.load(account_id)).state if account_id else Account("")
-        if not await self._passwords.matches(known.password_hash, password):
+        if not await self._desk.passwords.matches(known.password_hash, password):
             await self._reject(account_id, context)
             raise SignInRefused
         session_id = new_id("ses")

@@ -1,6 +1,5 @@
 """Signing: access tokens of five minutes for people, service tokens of fifteen for machines, and the public keys to check them with."""
 
-import base64
 import hashlib
 import secrets
 from collections.abc import Sequence
@@ -10,6 +9,7 @@ from typing import Any, Final
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
+from services.identity.commands.secrets import url_text
 from shared.http.tokens import ALGORITHM, AUDIENCE, ISSUER, PERSON_TYPE, SERVICE_TYPE
 from shared.sealing import derive_key
 
@@ -56,14 +56,10 @@ def _private_key(master: bytes, generation: int) -> Ed25519PrivateKey:
 
 
 def _jwk(key: Ed25519PublicKey) -> dict[str, str]:
-    return {"crv": "Ed25519", "kty": "OKP", "x": _text(key.public_bytes_raw())}
+    return {"crv": "Ed25519", "kty": "OKP", "x": url_text(key.public_bytes_raw())}
 
 
 def _kid(key: Ed25519PublicKey) -> str:
     """The thumbprint of RFC 7638: SHA-256 over the required members in the order of their names."""
     jwk = _jwk(key)
-    return _text(hashlib.sha256(f'{{"crv":"{jwk["crv"]}","kty":"{jwk["kty"]}","x":"{jwk["x"]}"}}'.encode()).digest())
-
-
-def _text(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+    return url_text(hashlib.sha256(f'{{"crv":"{jwk["crv"]}","kty":"{jwk["kty"]}","x":"{jwk["x"]}"}}'.encode()).digest())

@@ -3,20 +3,10 @@
 from datetime import datetime, timedelta
 from typing import Final, assert_never
 
+from services.identity.domain import events
 from services.identity.domain.account import Account, Status, code_ends, require_present
 from services.identity.domain.errors import AccountUnverified, CodeRefused, PasswordTooWeak, PasswordWrong, SignInRefused
-from services.identity.domain.events import (
-    AccountEvent,
-    AccountLocked,
-    AccountUnlocked,
-    AccountVerified,
-    PasswordChanged,
-    PasswordResetRefused,
-    PasswordResetRequested,
-    SessionsRevoked,
-    SignInFailed,
-    SignInFailuresCleared,
-)
+from services.identity.domain.events import AccountEvent
 from shared.errors import FieldError
 
 FAILURES: Final = 5
@@ -35,7 +25,7 @@ def admit(account: Account, *, now: datetime) -> list[AccountEvent]:
         raise SignInRefused
     match account.status:
         case Status.ACTIVE:
-            cleared: list[AccountEvent] = [SignInFailuresCleared()] if account.failures or account.lockouts else []
+            cleared: list[AccountEvent] = [events.SignInFailuresCleared()] if account.failures or account.lockouts else []
             return [*_unlocked(account), *cleared]
         case Status.UNVERIFIED:
             raise AccountUnverified
@@ -49,18 +39,17 @@ def reject(account: Account, *, now: datetime) -> list[AccountEvent]:
     """The password was wrong: five in a row lock for 1, 2, 4 … 60 minutes; while locked nothing more is written down."""
     if account.status in {Status.UNKNOWN, Status.ERASED} or is_locked(account, now):
         return []
-    events: list[AccountEvent] = [*_unlocked(account), SignInFailed()]
-    if account.failures + 1 >= FAILURES:
-        minutes = min(2**account.lockouts, LONGEST_LOCK)
-        events.append(AccountLocked(now + timedelta(minutes=minutes)))
-    return events
+    failed = [*_unlocked(account), events.SignInFailed()]
+    if account.failures + 1 < FAILURES:
+        return failed
+    return [*failed, events.AccountLocked(now + timedelta(minutes=min(2**account.lockouts, LONGEST_LOCK)))]
 
 
 def request_reset(account: Account, *, code_digest: str, now: datetime) -> list[AccountEvent]:
     """Mail a code that lets its reader choose a new password."""
     if account.status not in {Status.UNVERIFIED, Status.ACTIVE} or not account.may_be_mailed(now):
         return []
-    return [PasswordResetRequested(code_digest, now, code_ends(now))]
+    return [events.PasswordResetRequested(code_digest, now, code_ends(now))]
 
 
 def opens_reset(account: Account, *, code_digest: str, now: datetime) -> bool:
@@ -73,9 +62,9 @@ def reset_password(account: Account, *, code_digest: str, password_hash: str, no
     if account.reset is None or not account.reset.is_open(now):
         raise CodeRefused
     if not opens_reset(account, code_digest=code_digest, now=now):
-        return [PasswordResetRefused()]
-    proven: list[AccountEvent] = [AccountVerified(now)] if account.status is Status.UNVERIFIED else []
-    cleared: list[AccountEvent] = [SignInFailuresCleared()] if account.failures or account.lockouts else []
+        return [events.PasswordResetRefused()]
+    proven: list[AccountEvent] = [events.AccountVerified(now)] if account.status is Status.UNVERIFIED else []
+    cleared: list[AccountEvent] = [events.SignInFailuresCleared()] if account.failures or account.lockouts else []
     return [*proven, *_unlocked(account), *cleared, *_new_password(account, password_hash)]
 
 
@@ -94,8 +83,8 @@ def require_strong(score: int, pointer: str, advice: str) -> None:
 
 
 def _unlocked(account: Account) -> list[AccountEvent]:
-    return [AccountUnlocked()] if account.locked_until is not None else []
+    return [events.AccountUnlocked()] if account.locked_until is not None else []
 
 
 def _new_password(account: Account, password_hash: str) -> list[AccountEvent]:
-    return [PasswordChanged(password_hash), SessionsRevoked(generation=account.generation + 1)]
+    return [events.PasswordChanged(password_hash), events.SessionsRevoked(generation=account.generation + 1)]

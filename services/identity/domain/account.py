@@ -6,24 +6,9 @@ from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Final, assert_never
 
+from services.identity.domain import events
 from services.identity.domain.errors import AccountGone, CodeRefused
-from services.identity.domain.events import (
-    AccountErased,
-    AccountEvent,
-    AccountLocked,
-    AccountRegistered,
-    AccountUnlocked,
-    AccountVerified,
-    PasswordChanged,
-    PasswordResetRefused,
-    PasswordResetRequested,
-    ProfileChanged,
-    SessionsRevoked,
-    SignInFailed,
-    SignInFailuresCleared,
-    VerificationCodeRefused,
-    VerificationCodeSent,
-)
+from services.identity.domain.events import AccountEvent
 from shared.personal import Erased
 
 CODE_MINUTES: Final = 10
@@ -81,36 +66,36 @@ class Account:
 
 def evolve(account: Account, event: AccountEvent) -> Account:  # noqa: C901, PLR0911, PLR0912  # one case an event: the table is read as a whole
     match event:
-        case AccountRegistered(email, email_digest, name, password_hash, registered_at):
+        case events.AccountRegistered(email, email_digest, name, password_hash, registered_at):
             return replace(
                 account, status=Status.UNVERIFIED, email=email, email_digest=email_digest, name=name, password_hash=password_hash,
                 registered_at=registered_at,
             )  # fmt: skip
-        case VerificationCodeSent(digest, sent_at, expires_at):
+        case events.VerificationCodeSent(digest, sent_at, expires_at):
             return replace(_mailed(account, sent_at), verification=Code(digest, expires_at))
-        case PasswordResetRequested(digest, sent_at, expires_at):
+        case events.PasswordResetRequested(digest, sent_at, expires_at):
             return replace(_mailed(account, sent_at), reset=Code(digest, expires_at))
-        case VerificationCodeRefused():
+        case events.VerificationCodeRefused():
             return replace(account, verification=_tried(account.verification))
-        case PasswordResetRefused():
+        case events.PasswordResetRefused():
             return replace(account, reset=_tried(account.reset))
-        case AccountVerified():
+        case events.AccountVerified():
             return replace(account, status=Status.ACTIVE, verification=None)
-        case PasswordChanged(password_hash):
+        case events.PasswordChanged(password_hash):
             return replace(account, password_hash=password_hash, reset=None)
-        case SignInFailed():
+        case events.SignInFailed():
             return replace(account, failures=account.failures + 1)
-        case AccountLocked(until):
+        case events.AccountLocked(until):
             return replace(account, failures=0, lockouts=account.lockouts + 1, locked_until=until)
-        case AccountUnlocked():
+        case events.AccountUnlocked():
             return replace(account, locked_until=None)
-        case SignInFailuresCleared():
+        case events.SignInFailuresCleared():
             return replace(account, failures=0, lockouts=0)
-        case ProfileChanged(name):
+        case events.ProfileChanged(name):
             return replace(account, name=name)
-        case SessionsRevoked(generation, _):
+        case events.SessionsRevoked(generation, _):
             return replace(account, generation=generation or account.generation)
-        case AccountErased():
+        case events.AccountErased():
             return Account(account.account_id, Status.ERASED, generation=account.generation + 1)
         case _:
             assert_never(event)
@@ -127,9 +112,9 @@ def _tried(code: Code | None) -> Code | None:
 def unique(account: Account, event: AccountEvent) -> Iterable[str]:
     """The address that an event takes or gives up."""
     match event:
-        case AccountRegistered(email_digest=str(digest)):
+        case events.AccountRegistered(email_digest=str(digest)):
             return [f"email:{digest}"]
-        case AccountErased() if isinstance(account.email_digest, str):
+        case events.AccountErased() if isinstance(account.email_digest, str):
             return [f"email:{account.email_digest}"]
         case _:
             return []
@@ -139,13 +124,13 @@ def register(
     account: Account, *, email: str, email_digest: str, name: str, password_hash: str, code_digest: str, now: datetime
 ) -> list[AccountEvent]:
     """Take a free address, or begin again with one that nobody has verified; the owner of a verified one only gets a mail."""
-    sent = VerificationCodeSent(code_digest, now, code_ends(now))
+    sent = events.VerificationCodeSent(code_digest, now, code_ends(now))
     match account.status:
         case Status.UNKNOWN:
-            return [AccountRegistered(email, email_digest, name, password_hash, now), sent]
+            return [events.AccountRegistered(email, email_digest, name, password_hash, now), sent]
         case Status.UNVERIFIED if account.may_be_mailed(now):
-            renamed: list[AccountEvent] = [] if account.name == name else [ProfileChanged(name)]
-            return [PasswordChanged(password_hash), *renamed, sent]
+            renamed: list[AccountEvent] = [] if account.name == name else [events.ProfileChanged(name)]
+            return [events.PasswordChanged(password_hash), *renamed, sent]
         case Status.UNVERIFIED | Status.ACTIVE | Status.ERASED:
             return []
         case _:
@@ -156,7 +141,7 @@ def resend(account: Account, *, code_digest: str, now: datetime) -> list[Account
     """Replace the code of an address that waits to be verified."""
     if account.status is not Status.UNVERIFIED or not account.may_be_mailed(now):
         return []
-    return [VerificationCodeSent(code_digest, now, code_ends(now))]
+    return [events.VerificationCodeSent(code_digest, now, code_ends(now))]
 
 
 def verify(account: Account, *, code_digest: str, now: datetime) -> list[AccountEvent]:
@@ -164,29 +149,29 @@ def verify(account: Account, *, code_digest: str, now: datetime) -> list[Account
     code = account.verification
     if account.status is not Status.UNVERIFIED or code is None or not code.is_open(now):
         raise CodeRefused
-    return [AccountVerified(now)] if code.digest == code_digest else [VerificationCodeRefused()]
+    return [events.AccountVerified(now)] if code.digest == code_digest else [events.VerificationCodeRefused()]
 
 
 def rename(account: Account, *, name: str) -> list[AccountEvent]:
     """Change the name that is shown."""
     require_present(account)
-    return [] if account.name == name else [ProfileChanged(name)]
+    return [] if account.name == name else [events.ProfileChanged(name)]
 
 
 def revoke_session(account: Account, *, session_id: str) -> list[AccountEvent]:
     """Tell everybody that one session's tokens are no good."""
-    return [] if account.status is Status.ERASED else [SessionsRevoked(session_id=session_id)]
+    return [] if account.status is Status.ERASED else [events.SessionsRevoked(session_id=session_id)]
 
 
 def revoke_all(account: Account) -> list[AccountEvent]:
     """Sign out everywhere: tokens of this generation are no good any more."""
     require_present(account)
-    return [SessionsRevoked(generation=account.generation + 1)]
+    return [events.SessionsRevoked(generation=account.generation + 1)]
 
 
 def erase(account: Account, *, now: datetime) -> list[AccountEvent]:
     """End the account for ever; erasing twice changes nothing."""
-    return [] if account.status in {Status.ERASED, Status.UNKNOWN} else [AccountErased(now)]
+    return [] if account.status in {Status.ERASED, Status.UNKNOWN} else [events.AccountErased(now)]
 
 
 def require_present(account: Account) -> None:

@@ -78,13 +78,6 @@ class TooManyAttempts(TooManyRequests):
     title = "Too many attempts; wait a little."
 
 
-class AddressContended(Unavailable):
-    """Somebody else registers the same address at the same moment, again and again."""
-
-    code = "identity.address_contended"
-    title = "This cannot be done at the moment; nothing was changed. Try again shortly."
-
-
 class HashingBusy(Unavailable):
     code = "identity.hashing_busy"
     title = "Too many passwords are being checked at the moment; nothing was changed. Try again shortly."

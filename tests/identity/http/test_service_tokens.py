@@ -1,6 +1,5 @@
 """Service clients and their tokens, and the keys that all tokens are checked with."""
 
-import base64
 import json
 import sys
 from asyncio import create_subprocess_exec
@@ -14,6 +13,7 @@ from services.identity.commands.tokens import Signer
 from shared.http.tokens import NeverRevoked, TokenChecker
 from shared.testing.tokens import person as somebody_elses
 from tests.identity.person import Identity
+from tests.identity.processes import environment
 
 pytestmark = pytest.mark.stack
 TOKENS = "/v1/service-tokens"
@@ -21,18 +21,8 @@ TOKENS = "/v1/service-tokens"
 
 async def ops(identity: Identity, *words: str) -> tuple[int, str]:
     """The operator's command as a process of its own, and what it printed."""
-    settings = identity.settings
-    environment = {
-        "IDENTITY_DATABASE_URL": settings.database_url,
-        "IDENTITY_READ_DATABASE_URL": settings.read_database_url,
-        "IDENTITY_REDIS_URL": settings.redis_url,
-        "IDENTITY_KAFKA_BOOTSTRAP": settings.kafka_bootstrap,
-        "IDENTITY_IDENTITY_URL": settings.identity_url,
-        "IDENTITY_MASTER_KEY": base64.b64encode(settings.master_key).decode(),
-        "IDENTITY_SMTP_HOST": settings.smtp_host,
-        "IDENTITY_MAIL_FROM": settings.mail_from,
-    }
-    process = await create_subprocess_exec(sys.executable, "-m", "services.identity.ops", *words, env=environment, stdout=PIPE, stderr=PIPE)
+    program = (sys.executable, "-m", "services.identity.ops", *words)
+    process = await create_subprocess_exec(*program, env=environment(identity.settings), stdout=PIPE, stderr=PIPE)
     printed, complaint = await process.communicate()
     return process.returncode or 0, (printed or complaint).decode()
 
@@ -121,7 +111,7 @@ async def test_a_forged_token_is_refused(identity: Identity, forged: str) -> Non
         case "another key":
             headers = somebody_elses(ann.account_id, sid=ann.session_id)
         case "none":
-            headers = {"authorization": "Bearer " + jwt.encode(claims, None, algorithm="none", headers={"typ": "at+jwt", "kid": kid})}
+            headers = {"authorization": "Bearer " + jwt.encode(claims, "", algorithm="none", headers={"typ": "at+jwt", "kid": kid})}
         case _:
             made = jwt.encode(
                 claims, "x" * 32, algorithm="HS256", headers={"typ": "at+jwt", "kid": kid, "jwk": {"kty": "oct", "k": "eHh4"}}
