@@ -143,8 +143,8 @@ class LiveTable:
         silent = now - max(self._heard_at, began)
         if not heard and silent > SILENCE_SECONDS:
             raise BadState(f"nothing was heard for {silent:.0f} s")
-        if heard and began <= self.until <= now:
-            raise BadState("the table went stale: before it is believed again, the topic is looked at again")
+        if heard and self._next > 0 and silent > self._bound:
+            raise BadState("nothing was heard for longer than the bound: before more is believed, the topic is looked at again")
 
     def _recognise(self, records: Sequence[_Record]) -> Sequence[_Record]:
         """The records behind the one that was read last in an earlier session. Raises, and forgets everything, when that is not there."""
@@ -164,7 +164,7 @@ class LiveTable:
                 self.directory.erase(key)
             else:
                 self.directory.put(ring)
-        except BadState:
+        except (ValueError, TypeError):
             # What was held of the ring may be what this record took back.
             self.unreadable += 1
             self.directory.distrust(key)

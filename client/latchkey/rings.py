@@ -6,6 +6,7 @@ from datetime import datetime
 from enum import StrEnum
 from typing import Any, Final
 
+from latchkey.keyformat import Environment
 from latchkey.states import BadState, decode_state, encode_state
 
 KIND: Final = "keys.VerifierRing.v1"
@@ -93,21 +94,29 @@ def _pair_document(pair: PairRecord) -> dict[str, Any]:
 
 
 def _pair(ring_id: str, shared: Mapping[str, Any], document: Mapping[str, Any]) -> PairRecord:
-    valid_until, expires_at = document["valid_until"], document["expires_at"]
     return PairRecord(
         ring_id=ring_id,
         pair_id=document["pair_id"],
         app_id=shared["app_id"],
         tenant=shared["tenant"],
-        environment=shared["environment"],
+        environment=Environment(shared["environment"]),
         suspended=bool(shared["suspended"]),
         public_digest=bytes.fromhex(document["public_digest"]),
         secret_digest=bytes.fromhex(document["secret_digest"]),
         status=PairStatus(document["status"]),
         lineage_id=document["lineage_id"],
-        valid_until=None if valid_until is None else datetime.fromisoformat(valid_until),
-        expires_at=None if expires_at is None else datetime.fromisoformat(expires_at),
+        valid_until=_moment(document["valid_until"]),
+        expires_at=_moment(document["expires_at"]),
         scopes=frozenset(document["scopes"]),
         allowed_origins=frozenset(document["allowed_origins"]),
         allowed_ips=frozenset(document["allowed_ips"]),
     )
+
+
+def _moment(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    moment = datetime.fromisoformat(text)
+    if moment.tzinfo is None:
+        raise ValueError("a deadline without a zone cannot be judged")
+    return moment

@@ -3,9 +3,9 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Final
 
-from pydantic_core import from_json
+_MAX_POSITION_DIGITS: Final = 19
 
 
 class BadState(ValueError):
@@ -34,12 +34,21 @@ def decode_state(raw: bytes | None) -> StateRecord | None:
     if raw is None:
         return None
     try:
-        document = from_json(raw)
-    except ValueError as error:
+        document = json.loads(raw)
+    except (ValueError, RecursionError) as error:
         raise BadState(f"no JSON: {error}") from error
     match document:
         case {"kind": str(kind), "subject": str(stream_id), "streamversion": int(version), "data": dict(data)} if version >= 1:
-            position = document.get("globalposition")
-            return StateRecord(kind, stream_id, version, None if position is None else int(position), data)
+            return StateRecord(kind, stream_id, version, _position(document.get("globalposition")), data)
         case _:
             raise BadState("kind, subject, streamversion or data is missing or of another type")
+
+
+def _position(text: object) -> int | None:
+    match text:
+        case None:
+            return None
+        case str() if text.isascii() and text.isdigit() and len(text) <= _MAX_POSITION_DIGITS:
+            return int(text)
+        case _:
+            raise BadState("globalposition is no decimal text of 64 bits")

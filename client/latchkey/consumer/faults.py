@@ -28,6 +28,6 @@ def is_transient(error: BaseException) -> bool:
     if isinstance(error, asyncpg.PostgresError):
         return (getattr(error, "sqlstate", None) or "XX")[:2] in _NOT_NOW
     if isinstance(error, asyncpg.InterfaceError):
-        # asyncpg calls a value that cannot be encoded an interface error too, and that one will never fit.
+        # asyncpg calls a value that cannot be encoded an interface error too, and that one never fits.
         return not isinstance(error, ValueError)
     return isinstance(error, asyncpg.InternalClientError | KafkaError | OSError | asyncio.TimeoutError | NotYet | TooManyParked | Moved)

@@ -11,6 +11,7 @@ from latchkey.freshness import Freshness
 from latchkey.states import BadState
 
 BOUND = 1.0
+NEGATIVE = b'{"leader":"l","number":1,"as_of":1,"d":-1,"as_of_wall":"2026-11-23T00:00:00+00:00"}'
 WALL = datetime(2026, 11, 23, tzinfo=UTC)
 
 
@@ -59,7 +60,14 @@ def test_a_beat_whose_sending_failed_has_no_duration() -> None:
     beats.acknowledged(lost, 2.5)
     assert beats.make(3.0, WALL).d is None
     assert decode_beat(encode_beat(following)) == following
-    for raw in (b"", b"{}", b"[]", b'{"leader":"l","number":1,"as_of":"x","d":null,"as_of_wall":"y"}'):
+    for raw in (
+        b"",
+        b"{}",
+        b"[]",
+        b'{"leader":"l","number":1,"as_of":"x","d":null,"as_of_wall":"y"}',
+        NEGATIVE,
+        NEGATIVE.replace(b"-1", b"NaN"),
+    ):
         with pytest.raises(BadState):
             decode_beat(raw)
 

@@ -1,12 +1,18 @@
 """Judging a key: the order of the refusals and every rule."""
 
+import contextlib
+import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from latchkey.judging import Code, PairRecord, PairStatus, RingRecord, decode_ring, encode_ring, judge
 from latchkey.keyformat import Kind
+from latchkey.states import BadState
 
+JSON = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text() | st.integers()) | st.dictionaries(st.text(), st.text())
 NOW = datetime(2026, 11, 23, 12, tzinfo=UTC)
 SECOND = timedelta(seconds=1)
 PAIR = PairRecord("kr_1", "kp_1", "app_1", "acc_1", "live", b"p" * 32, b"s" * 32, PairStatus.ACTIVE, "lin_1")
@@ -90,3 +96,32 @@ def test_a_ring_comes_back_as_it_was_written() -> None:
     for ring in (RingRecord("kr_1", 7, (PAIR, second)), RingRecord("kr_1", 1, ())):
         assert decode_ring(encode_ring(ring).encode()) == ring
     assert decode_ring(None) is None
+
+
+RING = json.loads(encode_ring(RingRecord("kr_1", 7, (PAIR,))))
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.sampled_from(sorted(RING["data"]["pairs"][0])), JSON)
+def test_a_ring_is_read_whole_or_named_unreadable(name: str, value: object) -> None:
+    changed = json.loads(json.dumps(RING))
+    changed["data"]["pairs"][0][name] = value
+    with contextlib.suppress(BadState):
+        read = decode_ring(json.dumps(changed).encode())
+        assert read is not None
+        code(read.pairs[0])
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"[" * 100_000,
+        b'{"kind":"k","subject":"s","streamversion":1,"globalposition":7,"data":{}}',
+        json.dumps(RING | {"data": RING["data"] | {"environment": "moon"}}).encode(),
+        json.dumps(RING | {"data": {}}).encode(),
+    ],
+    ids=["deep", "position", "environment", "empty"],
+)
+def test_bytes_that_are_no_ring_are_named_so(raw: bytes) -> None:
+    with pytest.raises(BadState):
+        decode_ring(raw)
