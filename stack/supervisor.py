@@ -59,9 +59,13 @@ class Supervisor:
         self._board.mark(step.name, "starting")
         try:
             step.work()
-        except (Trouble, OSError) as trouble:
+        except Exception as wrong:
+            trouble = wrong if isinstance(wrong, Trouble | OSError) else Trouble(f"{step.name}: {wrong!r}")
             self._board.mark(step.name, "failed", str(trouble).splitlines()[0])
-            raise
+            self._over.set()  # Nothing else is worth waiting for.
+            raise trouble from wrong
+        if self._over.is_set():
+            return  # It may have been left before it was up.
         if step.keeps is None:
             self._board.mark(step.name, "done")
         else:

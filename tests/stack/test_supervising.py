@@ -5,6 +5,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,24 @@ def test_a_step_waits_for_those_it_needs_and_is_not_begun_when_one_fails(layout:
     thread.join()
     assert begun == ["first"]
     assert eventually(layout, lambda report: report.phase == "failed").trouble == "the disk is full"
+
+
+def test_a_failure_ends_the_start_without_waiting_for_the_others(layout: Layout) -> None:
+    class Silent(Echo):
+        name = "silent"
+        program = "import time\ntime.sleep(600)"
+
+    def fails() -> None:
+        raise KeyError("spoons")
+
+    over = threading.Event()
+    silent = Silent(layout, free_ports(1)[0])
+    plan = Plan((Step("silent", partial(silent.start, over=over), keeps=silent), Step("tables", fails)), ([silent],))
+    began = time.monotonic()
+    assert Supervisor(plan, Board(layout, ["silent", "tables"]), over).run() == 1
+    assert time.monotonic() - began < 10
+    assert eventually(layout, lambda report: report.phase == "failed").trouble == "tables: KeyError('spoons')"
+    assert silent.child.pid is None
 
 
 def test_down_stops_what_a_killed_supervisor_left(layout: Layout) -> None:
