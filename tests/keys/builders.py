@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from functools import partial
+from functools import cache, partial
 from hashlib import sha256
 
 from latchkey.keyformat import Environment, Kind, key_digest, last_four, make_key
@@ -33,6 +33,7 @@ def at(seconds: float) -> datetime:
     return NOW + timedelta(seconds=seconds)
 
 
+@cache
 def key(kind: Kind, name: str) -> str:
     """The key of this kind that a pair of this name has."""
     return make_key(kind, PLACE.environment, sha256(f"{kind}{name}".encode()).digest())

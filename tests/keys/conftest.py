@@ -113,13 +113,19 @@ async def key_set() -> AsyncIterator[str]:
 
 
 @pytest.fixture
-async def settings(stack: RealStack, database: Database) -> AsyncIterator[Settings]:
-    """The settings of both processes."""
+def settings_without_identity(stack: RealStack, database: Database) -> Settings:
+    """The settings of both processes, for whoever has an identity of their own."""
+    return Settings(
+        database_url=database.app, owner_database_url=database.owner, read_database_url=database.read, redis_url=stack.redis_url,
+        kafka_bootstrap=stack.bootstrap, identity_url="http://127.0.0.1:9", master_key=MASTER, verifier_bound_ms=1_000,
+    )  # fmt: skip
+
+
+@pytest.fixture
+async def settings(settings_without_identity: Settings) -> AsyncIterator[Settings]:
+    """The settings of both processes, beside an identity that answers."""
     async with key_set() as identity_url:
-        yield Settings(
-            database_url=database.app, owner_database_url=database.owner, read_database_url=database.read, redis_url=stack.redis_url,
-            kafka_bootstrap=stack.bootstrap, identity_url=identity_url, master_key=MASTER, verifier_bound_ms=1_000,
-        )  # fmt: skip
+        yield settings_without_identity.model_copy(update={"identity_url": identity_url})
 
 
 async def seed(db: asyncpg.Connection, app_id: str, owner: str, *, subscribed: bool = True) -> None:

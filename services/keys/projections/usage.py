@@ -10,6 +10,7 @@ import asyncpg
 
 FLUSH_SECONDS: Final = 60.0
 _HOUR: Final = 3600.0
+_AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _CALLS: Final = """
 INSERT INTO key_calls AS held (pair_id, hour, calls) SELECT pair_id, $2, calls FROM unnest($1::text[], $3::bigint[]) AS u (pair_id, calls)
 ORDER BY pair_id ON CONFLICT (pair_id, hour) DO UPDATE SET calls = held.calls + excluded.calls
@@ -53,7 +54,9 @@ class UsageCounter:
             async with self._pool.acquire() as db, db.transaction():
                 await db.execute(_CALLS, pair_ids, hour, [calls[pair_id] for pair_id in pair_ids])
                 await db.execute(_LAST_USED, pair_ids, [datetime.fromtimestamp(last[pair_id], UTC) for pair_id in pair_ids])
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except BaseException as error:  # a cancelled flush too must not lose what was counted
             for pair_id, number in calls.items():  # back to what has been counted since; the next flush tries again
                 self._calls[pair_id] = self._calls.get(pair_id, 0) + number
                 self._last.setdefault(pair_id, last[pair_id])
+            if not isinstance(error, _AWAY):
+                raise
