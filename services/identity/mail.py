@@ -85,31 +85,38 @@ class Postman:
         pause = _BACK_OFF[0]
         while True:
             try:
-                empty = not await self.deliver_one()
+                wait = 0.0 if await self.deliver_one() else _POLL
+                pause = _BACK_OFF[0]
             except (aiosmtplib.SMTPException, OSError) as error:
                 self.failures += 1
                 _log.warning("a mail could not be handed over", error=type(error).__name__, again_in_seconds=pause)
-                await asyncio.sleep(pause)
-                pause = min(2 * pause, _BACK_OFF[1])
-                continue
-            pause = _BACK_OFF[0]
-            if empty:
-                await self._wake.wait(_POLL)
+                wait, pause = pause, min(2 * pause, _BACK_OFF[1])
+            if wait:
+                await self._wake.wait(wait)  # a new mail may go to somebody whose server takes it
 
     async def deliver_one(self) -> bool:
-        """Send the oldest mail and delete it; false when none waits. Raises what SMTP raises; the mail waits then."""
-        async with self._mailbox.next() as mail:
-            if mail is None:
-                return False
-            try:
-                await self._send(mail)
-                self.sent += 1
-            except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as refused:
-                if not _for_ever(refused):
-                    raise
-                self.given_up += 1
-                _log.warning("a mail was refused for ever and is given up", mail_id=mail.id, error=type(refused).__name__)
-            return True
+        """Send the oldest mail and delete it; false when none waits. Raises what SMTP raises; the mail waits then, behind all others."""
+        mail: Mail | None = None
+        try:
+            async with self._mailbox.next() as mail:
+                if mail is None:
+                    return False
+                await self._deliver(mail)
+        except (aiosmtplib.SMTPException, OSError):
+            if mail is not None:
+                await self._mailbox.postpone(mail.id)
+            raise
+        return True
+
+    async def _deliver(self, mail: Mail) -> None:
+        try:
+            await self._send(mail)
+            self.sent += 1
+        except (aiosmtplib.SMTPRecipientsRefused, aiosmtplib.SMTPDataError) as refused:
+            if not _for_ever(refused):
+                raise
+            self.given_up += 1
+            _log.warning("a mail was refused for ever and is given up", mail_id=mail.id, error=type(refused).__name__)
 
     async def _send(self, mail: Mail) -> None:
         message = EmailMessage()

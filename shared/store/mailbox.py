@@ -10,6 +10,7 @@ from shared.sealing import Cipher
 from shared.store.records import Mail
 
 _CLAIM = "SELECT id, to_enc, body_enc FROM es.mail_outbox ORDER BY created_at, id LIMIT 1 FOR UPDATE SKIP LOCKED"
+_LAST = "UPDATE es.mail_outbox SET created_at = clock_timestamp() WHERE id = $1"
 _SENT = "DELETE FROM es.mail_outbox WHERE id = $1"
 
 
@@ -33,3 +34,7 @@ class Mailbox:
             subject, body = json.loads(self._cipher.open(row["body_enc"], f"{row['id']}/body"))
             yield Mail(row["id"], self._cipher.open(row["to_enc"], f"{row['id']}/to").decode(), subject, body)
             await db.execute(_SENT, row["id"])
+
+    async def postpone(self, mail_id: str) -> None:
+        """Put a waiting mail behind all others, so that one that nobody takes holds up none that somebody would."""
+        await self._pool.execute(_LAST, mail_id)

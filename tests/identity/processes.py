@@ -4,6 +4,7 @@ import asyncio
 import base64
 import signal
 import sys
+from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -20,6 +21,14 @@ def environment(settings: Settings) -> dict[str, str]:
     """The variables that say the same as these settings."""
     told = settings.model_dump(exclude={"master_key"}, exclude_none=True) | {"master_key": base64.b64encode(settings.master_key).decode()}
     return {f"IDENTITY_{name.upper()}": str(value) for name, value in told.items()}
+
+
+async def ops(settings: Settings, *words: str) -> tuple[int, str]:
+    """The operator's command as a process of its own, and what it printed."""
+    program = (sys.executable, "-m", "services.identity.ops", *words)
+    process = await asyncio.create_subprocess_exec(*program, cwd=ROOT, env=environment(settings), stdout=PIPE, stderr=PIPE)
+    printed, complaint = await process.communicate()
+    return process.returncode or 0, (printed or complaint).decode()
 
 
 @asynccontextmanager

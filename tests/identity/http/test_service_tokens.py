@@ -1,9 +1,6 @@
 """Service clients and their tokens, and the keys that all tokens are checked with."""
 
 import json
-import sys
-from asyncio import create_subprocess_exec
-from asyncio.subprocess import PIPE
 
 import httpx2
 import jwt
@@ -13,22 +10,14 @@ from services.identity.commands.tokens import Signer
 from shared.http.tokens import NeverRevoked, TokenChecker
 from shared.testing.tokens import person as somebody_elses
 from tests.identity.person import Identity
-from tests.identity.processes import environment
+from tests.identity.processes import ops
 
 pytestmark = pytest.mark.stack
 TOKENS = "/v1/service-tokens"
 
 
-async def ops(identity: Identity, *words: str) -> tuple[int, str]:
-    """The operator's command as a process of its own, and what it printed."""
-    program = (sys.executable, "-m", "services.identity.ops", *words)
-    process = await create_subprocess_exec(*program, env=environment(identity.settings), stdout=PIPE, stderr=PIPE)
-    printed, complaint = await process.communicate()
-    return process.returncode or 0, (printed or complaint).decode()
-
-
 async def client(identity: Identity, *scopes: str) -> tuple[str, str]:
-    status, printed = await ops(identity, "service-client", "add", "local", *(f"--scope={scope}" for scope in scopes), "--json")
+    status, printed = await ops(identity.settings, "service-client", "add", "local", *(f"--scope={scope}" for scope in scopes), "--json")
     assert status == 0, printed
     made = json.loads(printed)
     return made["id"], made["secret"]
@@ -48,20 +37,20 @@ async def test_a_client_gets_tokens_with_its_scopes_until_it_is_revoked(identity
     assert (claims.kind, claims.subject, claims.scopes) == ("service", client_id, frozenset({"keys:verify", "feed:keys"}))
     assert secret not in repr(await identity.db.fetch("SELECT data::text, meta::text FROM es.events"))
 
-    assert (await ops(identity, "service-client", "revoke", client_id))[0] == 0
+    assert (await ops(identity.settings, "service-client", "revoke", client_id))[0] == 0
 
 
 async def test_a_revoked_client_gets_no_more_tokens(identity: Identity) -> None:
     client_id, secret = await client(identity, "keys:verify")
-    await ops(identity, "service-client", "revoke", client_id)
+    await ops(identity.settings, "service-client", "revoke", client_id)
     assert (await token(identity, client_id, secret)).json()["code"] == "identity.client_refused"
     for unknown in ("svc_" + "0" * 22, "nonsense"):
-        status, complaint = await ops(identity, "service-client", "revoke", unknown)
+        status, complaint = await ops(identity.settings, "service-client", "revoke", unknown)
         assert (status, complaint) == (1, "There is no such service client.\n")
 
 
 async def test_an_unknown_scope_is_refused_with_those_that_there_are(identity: Identity) -> None:
-    status, complaint = await ops(identity, "service-client", "add", "local", "--scope", "keys:write")
+    status, complaint = await ops(identity.settings, "service-client", "add", "local", "--scope", "keys:write")
     assert status == 1
     assert complaint.startswith("Unknown: keys:write. There are: feed:identity,")
 
