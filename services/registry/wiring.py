@@ -33,11 +33,12 @@ from shared.http.health import Check
 from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
 from shared.http.tokens import TokenChecker
+from shared.ops.kit import Toolbox
 from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
 from shared.store.contract import View
 from shared.store.freeze import AggregateType
-from shared.store.postgres import PostgresStore, StoreSettings, open_store
+from shared.store.postgres import StoreSettings, open_store
 from shared.wake import RedisWake
 
 SERVICE: Final = "registry"
@@ -59,40 +60,45 @@ SWEEP_SECONDS: Final = 600.0
 class Core:
     """What both processes have."""
 
-    store: PostgresStore
     pool: asyncpg.Pool
     apps: AppCommands
     subscriptions: SubscriptionCommands
-    queries: RegistryQueries
     logos: LogoTable
     wake: RedisWake
 
 
 @asynccontextmanager
-async def build_core(settings: Settings) -> AsyncIterator[Core]:
+async def build_core(settings: Settings, *, listen: bool) -> AsyncIterator[Core]:
     """The store and what stands on it; closed in the reverse order."""
     # Pillow warns of a picture that could fill the memory, and goes on: here that is the end of it, in every thread.
     warnings.simplefilter("error", DecompressionBombWarning)
     async with AsyncExitStack() as opened:
-        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
+        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=listen))
         store_settings = StoreSettings(settings.database_url, settings.master_key)
         store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, REFUSALS, wake))
         apps, subscriptions, logos = Aggregates(APP, store), Aggregates(SUBSCRIPTION, store), LogoTable(pool)
-        yield Core(
-            store, pool, AppCommands(apps, subscriptions, logos), SubscriptionCommands(subscriptions), RegistryQueries(pool), logos, wake
-        )
+        yield Core(pool, AppCommands(apps, subscriptions, logos), SubscriptionCommands(subscriptions), logos, wake)
 
 
 @asynccontextmanager
 async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The HTTP process."""
     async with AsyncExitStack() as opened:
-        core = await opened.enter_async_context(build_core(settings))
         keys = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
         revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
+        yield await opened.enter_async_context(build_app(settings, TokenChecker(keys, revocations)))
+
+
+@asynccontextmanager
+async def build_app(settings: Settings, tokens: TokenChecker) -> AsyncIterator[ServiceApp]:
+    """The HTTP app on its database, whoever says what a token is worth. Reads sign in as a role that cannot write."""
+    async with AsyncExitStack() as opened:
+        core = await opened.enter_async_context(build_core(settings, listen=False))
+        reading = await asyncpg.create_pool(settings.read_database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
+        opened.push_async_callback(reading.close)
         yield create_app(
-            SERVICE, routers=ROUTERS, provides=[core.apps, core.subscriptions, core.queries], tokens=TokenChecker(keys, revocations),
-            settings=settings, ready=[Check("database", lambda: _answers(core.pool))],
+            SERVICE, routers=ROUTERS, provides=[core.apps, core.subscriptions, RegistryQueries(reading)], tokens=tokens,
+            settings=settings, ready=[Check("database", lambda: _answers(core.pool)), Check("reads", lambda: _answers(reading))],
         )  # fmt: skip
 
 
@@ -100,8 +106,8 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
 async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     """The process that publishes, reacts to identity, and sweeps."""
     async with AsyncExitStack() as opened:
-        core = await opened.enter_async_context(build_core(settings))
-        reactions = Reactions(core.apps, core.queries, lambda: datetime.now(UTC))
+        core = await opened.enter_async_context(build_core(settings, listen=True))
+        reactions = Reactions(core.apps, RegistryQueries(core.pool), lambda: datetime.now(UTC))
         reactor = Reactor({AccountErased: reactions.on_account_erased})
         listens = Consumer(settings.kafka_bootstrap, core.pool, reactor, [IDENTITY_ACCOUNT_EVENTS], "registry-reactions", name="reactions")
         registry = telemetry.registry()
@@ -112,6 +118,11 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
             worker.timer("logo sweep", settings.database_url, SWEEP_SECONDS, core.logos.sweep),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))
+
+
+def build_toolbox(settings: Settings) -> Toolbox:
+    """What the operators' commands work with."""
+    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

@@ -35,20 +35,18 @@ _PICTURE: Final[dict[int | str, dict[str, Any]]] = {
 
 
 @router.put("", openapi_extra=_UPLOAD)
-async def change_logo(
-    app_id: str, request: Request, caller: Person, expected: MaybeIfMatch, response: Response, commands: Commands
-) -> AppAnswer:
+async def change_logo(app_id: str, caller: Person, expected: MaybeIfMatch, response: Response, commands: Commands) -> AppAnswer:
     """Show another logo. It is drawn anew as a PNG of at most 512 pixels a side, without anything else that the file held."""
-    image = await _uploaded(request)
+    image = await _uploaded(caller.request)
     return app_decided(response, await commands.change_logo(app_id, image, caller.context(expected)))
 
 
 @router.get("", response_class=Response, responses=_PICTURE)
-async def get_logo(app_id: str, request: Request, caller: Person, queries: Queries) -> Response:
+async def get_logo(app_id: str, caller: Person, queries: Queries) -> Response:
     """The logo as a PNG. Its `ETag` is the hash that the app names."""
     logo = await queries.get_logo(app_id, tenant=caller.account_id)
     headers = {"ETag": f'"{logo.hash}"', "Cache-Control": "private, no-cache", "Content-Disposition": 'inline; filename="logo.png"'}
-    if request.headers.get("if-none-match") == headers["ETag"]:
+    if caller.request.headers.get("if-none-match") == headers["ETag"]:
         return Response(status_code=304, headers=headers)
     return Response(logo.png, media_type="image/png", headers=headers)
 

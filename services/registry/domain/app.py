@@ -112,11 +112,11 @@ def enable(app: App) -> Sequence[AppEvent]:
 
 
 def archive(app: App) -> Sequence[AppEvent]:
-    return [] if app.status is AppStatus.ARCHIVED else [AppArchived()]
+    return [] if _not_erased(app).status is AppStatus.ARCHIVED else [AppArchived()]
 
 
 def restore(app: App) -> Sequence[AppEvent]:
-    return [AppRestored(app.status_before_archive)] if app.status is AppStatus.ARCHIVED else []
+    return [AppRestored(app.status_before_archive)] if _not_erased(app).status is AppStatus.ARCHIVED else []
 
 
 def erase(app: App) -> Sequence[AppEvent]:
@@ -143,8 +143,15 @@ def _unique(owner_id: str | None, name: str) -> str:
     return f"app_name:{owner_id}:{details.folded(name)}"
 
 
+def _not_erased(app: App) -> App:
+    """Decided here too, because a process may hear of the end of an account while it still remembers the app."""
+    if app.erased:
+        raise NotFound
+    return app
+
+
 def _not_archived(app: App) -> App:
-    if app.status is AppStatus.ARCHIVED:
+    if _not_erased(app).status is AppStatus.ARCHIVED:
         raise AppIsArchived
     return app
 

@@ -86,7 +86,8 @@ def state_code(country: str, text: str) -> str:
 
 def postal_code(country: str, text: str) -> str:
     """In capitals and ASCII digits. A country without postal codes takes whatever stands there."""
-    code = "".join(str(int(character)) if character.isdecimal() else character for character in text.upper())
+    plain = unicodedata.normalize("NFKC", text).upper()
+    code = "".join(str(int(char)) if char.isdecimal() else char for char in plain)
     found = find_country(country)
     if found and found.postal_code_pattern and not re.fullmatch(found.postal_code_pattern, code):
         raise WrongField("postal_code_invalid")

@@ -151,6 +151,12 @@ def test_an_erased_app_holds_nothing_personal_and_is_nobodys() -> None:
         apps.require_owner(erased, "acc_1")
 
 
+@pytest.mark.parametrize("decision", [changing(name="Other"), changing_logo("h1"), apps.disable, apps.enable, apps.archive, apps.restore])
+def test_an_erased_app_is_never_changed_again(decision: Decision) -> None:
+    with pytest.raises(NotFound):
+        given(REGISTERED, AppArchived(), AppErased()).when(decision)
+
+
 def test_an_app_is_its_owners_alone() -> None:
     app = given(REGISTERED).app
     assert apps.require_owner(app, "acc_1") is app
