@@ -1,6 +1,7 @@
 """One batch of one partition: the version rule, the effect and the checkpoint, so that each event takes effect once."""
 
 import asyncio
+import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from latchkey.consumer.tables import borrowed
 from latchkey.envelope import Envelope
 from latchkey.failpoint import failpoint
 
+_log = logging.getLogger("latchkey.consumer")
 _Act = Callable[[Envelope], Awaitable[None]]
 
 
@@ -48,6 +50,12 @@ class Engine:
             else:
                 outcome, plan = await self._project(work, self._handler)
         failpoint("consumer.after_transaction")
+        if outcome.park:
+            # The reason and the place only: an error may repeat what somebody wrote.
+            first = outcome.park[0]
+            _log.warning(
+                "%s put %d record(s) aside, the first as %s at %s", self._ledger.name, len(outcome.park), first.reason, first.arrival.place
+            )
         self._status.applied += outcome.applied
         self._status.duplicates += plan.duplicates
         self._status.unknown += plan.unknown

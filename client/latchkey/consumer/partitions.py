@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import logging
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Protocol
@@ -18,6 +19,8 @@ from latchkey.consumer.plan import Place
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.reading import arrival, digest
 from latchkey.consumer.tables import borrowed
+
+_log = logging.getLogger("latchkey.consumer")
 
 
 class Record(Protocol):
@@ -128,13 +131,16 @@ class Partitions:
         self._status.parked = await self._backlog.count()
 
     async def _arrive(self, stored: Held, found: Beginning) -> Held:
-        self._status.remade_topics += found.remade
         held = found.held
+        if found.remade:
+            self._status.remade_topics += 1
+            _log.warning("%s-%d was made anew: it is read from its start, in epoch %d", held.source, held.partition, held.topic_epoch)
         if found.gap:
             async with borrowed(self._pool, self._policy.transaction_seconds) as db:
                 await self._ledger.place(db, stored)
             filled = await self._backlog.fill(stored)
             self._status.retention_gaps += 1
+            _log.warning("%s-%d lost what was below offset %d before it was read", held.source, held.partition, held.next_offset)
             held = replace(held, last_position=filled.last_position, declared=filled.declared)
         async with borrowed(self._pool, self._policy.transaction_seconds) as db:
             await self._ledger.place(db, held)
