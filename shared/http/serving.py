@@ -12,6 +12,7 @@ import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.http.app import ServiceApp
 from shared.settings import ServiceSettings
@@ -20,8 +21,35 @@ from shared.telemetry import configure_logs
 S = TypeVar("S", bound=ServiceSettings)
 MAIN_INTERNAL: Final = 1_000
 WORKER_INTERNAL: Final = 2_000
+HEAD_LIMIT: Final = 64 * 1024
+_CONNECTIONS: Final = 2_000
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger()
+
+
+class BoundedHead(HttpToolsProtocol):
+    """uvicorn's protocol, which would collect request headers without end: a head longer than HEAD_LIMIT bytes closes the connection."""
+
+    _in_head = False
+    _head = 0
+
+    def on_message_begin(self) -> None:
+        """Start to count."""
+        self._in_head, self._head = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        """The body has a limit of its own."""
+        self._in_head = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        """Count what came and did not end the head."""
+        super().data_received(data)
+        if self._in_head:
+            self._head += len(data)
+            if self._head > HEAD_LIMIT:
+                self.transport.close()
 
 
 class QuietServer(uvicorn.Server):
@@ -37,7 +65,7 @@ def internal(app: ASGIApp, host: str, port: int) -> QuietServer:
     """The server of the internal port: health and metrics. It ends at once when its `should_exit` is set."""
     return QuietServer(
         uvicorn.Config(
-            app, host=host, port=port, http="httptools", lifespan="off", access_log=False, server_header=False, log_config=None,
+            app, host=host, port=port, http=BoundedHead, lifespan="off", access_log=False, server_header=False, log_config=None,
             log_level="warning", timeout_graceful_shutdown=1,
         )
     )  # fmt: skip
@@ -48,9 +76,10 @@ def public(app: ServiceApp) -> QuietServer:
     settings = app.settings
     return QuietServer(
         uvicorn.Config(
-            app, host=settings.host, port=settings.port, http="httptools", lifespan="off", access_log=False, server_header=False,
+            app, host=settings.host, port=settings.port, http=BoundedHead, lifespan="off", access_log=False, server_header=False,
             log_config=None, log_level="warning", timeout_graceful_shutdown=settings.graceful_seconds,
-            proxy_headers=bool(settings.trusted_proxies), forwarded_allow_ips=settings.trusted_proxies or None,
+            limit_concurrency=_CONNECTIONS, proxy_headers=bool(settings.trusted_proxies),
+            forwarded_allow_ips=settings.trusted_proxies or None,
         )
     )  # fmt: skip
 

@@ -133,6 +133,20 @@ async def test_a_chunked_body_is_cut_at_the_limit_without_waiting_for_the_rest()
     assert b'"request.too_large"' in answer
 
 
+async def test_a_head_without_end_closes_the_connection() -> None:
+    async with running() as process:
+        reader, writer = await asyncio.open_connection("127.0.0.1", process.port)
+        writer.write(b"GET /v1/numbers HTTP/1.1\r\nHost: toy\r\nX-Long: " + b"a" * 60_000)
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(reader.read(1), 0.3)
+        writer.write(b"a" * 6_000)
+        assert await asyncio.wait_for(reader.read(), 5) == b""
+        writer.close()
+        await writer.wait_closed()
+        async with httpx.AsyncClient() as client:
+            assert (await client.get(f"{process.public}/v1/numbers", headers=person())).status_code == 200
+
+
 async def test_a_taken_port_ends_the_process_with_a_sentence() -> None:
     with socket.socket() as taken:
         port = free_port()
