@@ -1,7 +1,7 @@
 """What others hear of a keyring: a public event for each fact, its public state, and the record that verifiers judge by."""
 
 from collections.abc import Sequence
-from typing import Final, assert_never
+from typing import Any, Final, assert_never
 
 from latchkey.events import PublicEvent
 from latchkey.events import keys as public
@@ -10,61 +10,51 @@ from latchkey.keyformat import key_digest
 from latchkey.states import encode_state
 from latchkey.topics import KEYS_KEYRING_STATE, KEYS_VERIFIER_STATE
 
-from services.keys.domain.events import (
-    KeyDisabled,
-    KeyEnabled,
-    KeyExpired,
-    KeyPairGenerated,
-    KeyRevoked,
-    KeyringEvent,
-    KeyringOpened,
-    KeyringResumed,
-    KeyringSuspended,
-    KeyRotated,
-    KeyRotationFinished,
-    KeySecretRevealed,
-)
+from services.keys.domain import events
 from services.keys.domain.keyring import Keyring, Pair
 from shared.store.records import State
 
 STATE_KIND: Final = "keys.Keyring.v1"
+_SHOWN: Final = ("pair_id", "lineage_id", "public_key", "secret_last_four", "scopes", "allowed_origins", "allowed_ips")
 _NEVER_MORE: Final = frozenset({PairStatus.RETIRED, PairStatus.REVOKED, PairStatus.EXPIRED})
 
 
-def publish(event: KeyringEvent, ring: Keyring) -> PublicEvent | None:  # noqa: C901, PLR0911  # one case an event: the table is read as a whole
+def publish(event: events.KeyringEvent, ring: Keyring) -> PublicEvent | None:  # noqa: C901, PLR0911  # one case an event: the table is read as a whole
     """The public form of an event; `ring` is the ring after it."""
-    place = {"ring_id": ring.ring_id, "app_id": ring.place.app_id, "environment": ring.place.environment}
+    place: dict[str, Any] = {"ring_id": ring.ring_id, "app_id": ring.place.app_id, "environment": ring.place.environment}
     match event:
-        case KeyringOpened():
+        case events.KeyringOpened():
             return None  # What opens a ring is never alone: the next event says the same and more.
-        case KeyPairGenerated():
-            return _generated(event, ring)
-        case KeySecretRevealed(pair_id=pair_id):
+        case events.KeyPairGenerated(pair=made):
+            shown = {name: getattr(made, name) for name in events.NewPair.__slots__ if name != "secret_digest"}
+            return public.KeyPairGenerated(**place, **shown)
+        case events.KeySecretRevealed(pair_id=pair_id):
             return public.KeySecretRevealed(**place, pair_id=pair_id)
-        case KeyRotated():
-            return _rotated(event, ring)
-        case KeyRotationFinished(old_pair_id, new_pair_id):
+        case events.KeyRotated(old, new, old_valid_until):
+            lineage = ring.pair(new).made.lineage_id
+            return public.KeyRotated(**place, old_pair_id=old, new_pair_id=new, lineage_id=lineage, old_valid_until=old_valid_until)
+        case events.KeyRotationFinished(old_pair_id, new_pair_id):
             return public.KeyRotationFinished(**place, old_pair_id=old_pair_id, new_pair_id=new_pair_id)
-        case KeyDisabled(pair_id, reason):
+        case events.KeyDisabled(pair_id, reason):
             return public.KeyDisabled(**place, pair_id=pair_id, reason=reason)
-        case KeyEnabled(pair_id=pair_id):
+        case events.KeyEnabled(pair_id=pair_id):
             return public.KeyEnabled(**place, pair_id=pair_id)
-        case KeyRevoked(pair_id, reason):
+        case events.KeyRevoked(pair_id, reason):
             return public.KeyRevoked(**place, pair_id=pair_id, reason=reason)
-        case KeyExpired(pair_id=pair_id):
+        case events.KeyExpired(pair_id=pair_id):
             return public.KeyExpired(**place, pair_id=pair_id)
-        case KeyringSuspended(reason=reason):
+        case events.KeyringSuspended(reason=reason):
             return public.KeyringSuspended(**place, reason=reason)
-        case KeyringResumed(reason=reason):
+        case events.KeyringResumed(reason=reason):
             return public.KeyringResumed(**place, reason=reason)
         case _:
             assert_never(event)
 
 
-def states(event: KeyringEvent, ring: Keyring, streamversion: int) -> Sequence[State]:
+def states(event: events.KeyringEvent, ring: Keyring, streamversion: int) -> Sequence[State]:
     """The ring as verifiers need it and as anyone may see it. An erased account's public state is gone; its keys stay known as revoked."""
     match event:
-        case KeyringOpened() | KeySecretRevealed() | KeyRotationFinished():
+        case events.KeyringOpened() | events.KeySecretRevealed() | events.KeyRotationFinished():
             return ()  # No pair's state changes by these.
         case _:
             return (
@@ -100,35 +90,6 @@ def _pair_record(ring: Keyring, pair: Pair) -> PairRecord:
     )
 
 
-def _generated(event: KeyPairGenerated, ring: Keyring) -> PublicEvent:
-    made = event.pair
-    return public.KeyPairGenerated(
-        ring_id=ring.ring_id,
-        app_id=ring.place.app_id,
-        environment=ring.place.environment,
-        pair_id=made.pair_id,
-        lineage_id=made.lineage_id,
-        public_key=made.public_key,
-        secret_last_four=made.secret_last_four,
-        expires_at=made.expires_at,
-        scopes=made.scopes,
-        allowed_origins=made.allowed_origins,
-        allowed_ips=made.allowed_ips,
-    )
-
-
-def _rotated(event: KeyRotated, ring: Keyring) -> PublicEvent:
-    return public.KeyRotated(
-        ring_id=ring.ring_id,
-        app_id=ring.place.app_id,
-        environment=ring.place.environment,
-        old_pair_id=event.old_pair_id,
-        new_pair_id=event.new_pair_id,
-        lineage_id=ring.pair(event.new_pair_id).made.lineage_id,
-        old_valid_until=event.old_valid_until,
-    )
-
-
 def _public_state(ring: Keyring, streamversion: int) -> str:
     place = {"app_id": ring.place.app_id, "environment": ring.place.environment, "owner_id": ring.place.owner_id}
     pairs = [_public_pair(pair) for pair in (*ring.ended, *ring.live)]
@@ -138,14 +99,8 @@ def _public_state(ring: Keyring, streamversion: int) -> str:
 def _public_pair(pair: Pair) -> dict[str, object]:
     made = pair.made
     return {
-        "pair_id": made.pair_id,
-        "lineage_id": made.lineage_id,
+        **{name: getattr(made, name) for name in _SHOWN},
         "status": pair.status,
-        "public_key": made.public_key,
-        "secret_last_four": made.secret_last_four,
         "valid_until": None if pair.valid_until is None else pair.valid_until.isoformat(),
         "expires_at": None if made.expires_at is None else made.expires_at.isoformat(),
-        "scopes": made.scopes,
-        "allowed_origins": made.allowed_origins,
-        "allowed_ips": made.allowed_ips,
     }

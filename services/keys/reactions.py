@@ -5,18 +5,8 @@ from datetime import UTC, datetime
 
 from latchkey.consumer import NotYet, Reaction
 from latchkey.envelope import Envelope
-from latchkey.events import PublicEvent
+from latchkey.events import PublicEvent, registry
 from latchkey.events.identity import AccountErased
-from latchkey.events.registry import (
-    AppArchived,
-    AppDisabled,
-    AppEnabled,
-    AppEvent,
-    AppRegistered,
-    AppRestored,
-    ServiceSubscribed,
-    ServiceUnsubscribed,
-)
 
 from services.keys.commands import KeyCommands
 from services.keys.domain.apps import App
@@ -35,20 +25,20 @@ class Reactions:
     def by_event(self) -> Mapping[type[PublicEvent], Reaction]:
         """Which event calls which reaction."""
         return {
-            AppRegistered: self.on_app_registered,
-            AppDisabled: self.on_app_disabled,
-            AppEnabled: self.on_app_enabled,
-            AppArchived: self.on_app_archived,
-            AppRestored: self.on_app_restored,
-            ServiceSubscribed: self.on_service_changed,
-            ServiceUnsubscribed: self.on_service_changed,
+            registry.AppRegistered: self.on_app_registered,
+            registry.AppDisabled: self.on_app_disabled,
+            registry.AppEnabled: self.on_app_enabled,
+            registry.AppArchived: self.on_app_archived,
+            registry.AppRestored: self.on_app_restored,
+            registry.ServiceSubscribed: self.on_service_changed,
+            registry.ServiceUnsubscribed: self.on_service_changed,
             AccountErased: self.on_account_erased,
         }
 
     async def on_app_registered(self, event: Envelope) -> None:
         """The app's rings follow the subscription that it lives under, and end with an account that is gone already."""
         data = event.data
-        if isinstance(data, AppRegistered):
+        if isinstance(data, registry.AppRegistered):
             await self._in_view(event)
             app = App(data.app_id, data.owner_id, data.product_id)
             erased = await self._whereabouts.erased(app.owner_id)
@@ -76,7 +66,7 @@ class Reactions:
     async def on_service_changed(self, event: Envelope) -> None:
         """Every app under the product is turned off or on again."""
         data = event.data
-        if isinstance(data, ServiceSubscribed | ServiceUnsubscribed):
+        if isinstance(data, registry.ServiceSubscribed | registry.ServiceUnsubscribed):
             await self._in_view(event)
             for app in await self._whereabouts.apps_of(data.account_id, data.product_id):
                 for place in app.places():
@@ -92,7 +82,7 @@ class Reactions:
 
     async def _stand(self, event: Envelope, reason: SuspensionReason, *, suspends: bool) -> None:
         data = event.data
-        if isinstance(data, AppEvent):
+        if isinstance(data, registry.AppEvent):
             standing = Standing(reason, event.subject, event.streamversion, suspends)
             for place in App(data.app_id, data.owner_id, "").places():
                 await self._commands.stand(place, standing, _context(event))

@@ -9,24 +9,8 @@ from typing import Final, assert_never
 from latchkey.judging import PairStatus
 from latchkey.keyformat import Environment
 
+from services.keys.domain import events
 from services.keys.domain.errors import PairEnded
-from services.keys.domain.events import (
-    DisableReason,
-    KeyDisabled,
-    KeyEnabled,
-    KeyExpired,
-    KeyPairGenerated,
-    KeyRevoked,
-    KeyringEvent,
-    KeyringOpened,
-    KeyringResumed,
-    KeyringSuspended,
-    KeyRotated,
-    KeyRotationFinished,
-    KeySecretRevealed,
-    NewPair,
-    SuspensionReason,
-)
 
 ENDED_KEPT: Final = 100
 
@@ -47,7 +31,7 @@ NOWHERE: Final = Place("", Environment.TEST, "")
 class Pair:
     """A pair and where it stands. `successor` is the pair that it was rotated to, `valid_until` the end of that overlap."""
 
-    made: NewPair
+    made: events.NewPair
     status: PairStatus = PairStatus.ACTIVE
     valid_until: datetime | None = None
     successor: str | None = None
@@ -61,7 +45,7 @@ class Pair:
 class Standing:
     """What a foreign stream said last about one reason: whether it suspends, and the version that said so."""
 
-    reason: SuspensionReason
+    reason: events.SuspensionReason
     source: str
     version: int
     suspends: bool
@@ -84,14 +68,14 @@ class Keyring:
         return next((pair for pair in self.live if pair.status is PairStatus.ACTIVE), None)
 
     @property
-    def suspensions(self) -> tuple[SuspensionReason, ...]:
+    def suspensions(self) -> tuple[events.SuspensionReason, ...]:
         return tuple(sorted(standing.reason for standing in self.standings if standing.suspends))
 
     @property
     def erased(self) -> bool:
-        return SuspensionReason.ACCOUNT_ERASED in self.suspensions
+        return events.SuspensionReason.ACCOUNT_ERASED in self.suspensions
 
-    def standing(self, reason: SuspensionReason) -> Standing | None:
+    def standing(self, reason: events.SuspensionReason) -> Standing | None:
         return next((standing for standing in self.standings if standing.reason is reason), None)
 
     def pair(self, pair_id: str) -> Pair:
@@ -102,41 +86,41 @@ class Keyring:
         raise PairEnded
 
 
-def evolve(ring: Keyring, event: KeyringEvent) -> Keyring:  # noqa: C901, PLR0911  # one case an event: the table is read as a whole
+def evolve(ring: Keyring, event: events.KeyringEvent) -> Keyring:  # noqa: C901, PLR0911  # one case an event: the table is read as a whole
     """The ring after one more event."""
     match event:
-        case KeyringOpened(app_id=app_id, environment=environment, owner_id=owner_id):
+        case events.KeyringOpened(app_id=app_id, environment=environment, owner_id=owner_id):
             return replace(ring, place=Place(app_id, environment, owner_id))
-        case KeyPairGenerated(pair=made):
+        case events.KeyPairGenerated(pair=made):
             return replace(ring, live=(*ring.live, Pair(made)))
-        case KeySecretRevealed() | KeyRotationFinished():
+        case events.KeySecretRevealed() | events.KeyRotationFinished():
             return ring
-        case KeyRotated():
+        case events.KeyRotated():
             return _rotated(ring, event)
-        case KeyDisabled(pair_id=pair_id, reason=DisableReason.ROTATED):
+        case events.KeyDisabled(pair_id=pair_id, reason=events.DisableReason.ROTATED):
             return _end(ring, pair_id, PairStatus.RETIRED)
-        case KeyDisabled(pair_id=pair_id):
+        case events.KeyDisabled(pair_id=pair_id):
             return _change(ring, pair_id, lambda pair: replace(pair, status=PairStatus.DISABLED))
-        case KeyEnabled(pair_id=pair_id):
+        case events.KeyEnabled(pair_id=pair_id):
             return _change(ring, pair_id, lambda pair: replace(pair, status=PairStatus.ACTIVE))
-        case KeyRevoked(pair_id=pair_id):
+        case events.KeyRevoked(pair_id=pair_id):
             return _end(ring, pair_id, PairStatus.REVOKED)
-        case KeyExpired(pair_id=pair_id):
+        case events.KeyExpired(pair_id=pair_id):
             return _end(ring, pair_id, PairStatus.EXPIRED)
-        case KeyringSuspended(reason, source, version):
+        case events.KeyringSuspended(reason, source, version):
             return _stand(ring, Standing(reason, source, version, suspends=True))
-        case KeyringResumed(reason, source, version):
+        case events.KeyringResumed(reason, source, version):
             return _stand(ring, Standing(reason, source, version, suspends=False))
         case _:
             assert_never(event)
 
 
-def fold(ring: Keyring, events: Iterable[KeyringEvent]) -> Keyring:
+def fold(ring: Keyring, history: Iterable[events.KeyringEvent]) -> Keyring:
     """The ring after several more events."""
-    return reduce(evolve, events, ring)
+    return reduce(evolve, history, ring)
 
 
-def _rotated(ring: Keyring, event: KeyRotated) -> Keyring:
+def _rotated(ring: Keyring, event: events.KeyRotated) -> Keyring:
     day = event.rotated_at.date()
     counted = replace(ring, rotated_on=day, rotations=ring.rotations + 1 if ring.rotated_on == day else 1)
 

@@ -9,24 +9,10 @@ from typing import Any, ClassVar, assert_never
 import asyncpg
 from latchkey.judging import PairStatus
 
-from services.keys.domain.events import (
-    DisableReason,
-    KeyDisabled,
-    KeyEnabled,
-    KeyExpired,
-    KeyPairGenerated,
-    KeyRevoked,
-    KeyringEvent,
-    KeyringOpened,
-    KeyringResumed,
-    KeyringSuspended,
-    KeyRotated,
-    KeyRotationFinished,
-    KeySecretRevealed,
-)
+from services.keys.domain import events as facts
 from shared.store.records import Recorded
 
-_EVENTS = KeyringEvent.__args__
+_EVENTS = facts.KeyringEvent.__args__
 
 
 @dataclass(slots=True)
@@ -48,33 +34,33 @@ class _Batch:
     pairs: list[tuple[Any, ...]] = field(default_factory=list)
     changes: dict[str, _Change] = field(default_factory=dict)
 
-    def take(self, recorded: Recorded[KeyringEvent]) -> None:  # noqa: C901  # one case an event: the table is read as a whole
+    def take(self, recorded: Recorded[facts.KeyringEvent]) -> None:  # noqa: C901  # one case an event: the table is read as a whole
         ring_id, event, at = recorded.stream_id, recorded.event, recorded.recorded_at
         _, public_version = self.versions.get(ring_id, (0, 0))
         self.versions[ring_id] = (recorded.version, recorded.public_version or public_version)
         match event:
-            case KeyringOpened(app_id, environment, owner_id):
+            case facts.KeyringOpened(app_id, environment, owner_id):
                 self.rings.append((ring_id, app_id, environment, owner_id))
-            case KeyPairGenerated():
+            case facts.KeyPairGenerated():
                 self.pairs.append(_pair(ring_id, event, at))
-            case KeyRotated():
+            case facts.KeyRotated():
                 change = self._status(event.old_pair_id, PairStatus.RETIRING, None)
                 change.valid_until, change.successor = event.old_valid_until, event.new_pair_id
-            case KeyDisabled(pair_id, DisableReason.ROTATED):
-                self._status(pair_id, PairStatus.RETIRED, DisableReason.ROTATED).ended_at = at
-            case KeyDisabled(pair_id, reason):
+            case facts.KeyDisabled(pair_id, facts.DisableReason.ROTATED):
+                self._status(pair_id, PairStatus.RETIRED, facts.DisableReason.ROTATED).ended_at = at
+            case facts.KeyDisabled(pair_id, reason):
                 self._status(pair_id, PairStatus.DISABLED, reason)
-            case KeyEnabled(pair_id):
+            case facts.KeyEnabled(pair_id):
                 self._status(pair_id, PairStatus.ACTIVE, None)
-            case KeyRevoked(pair_id, reason):
+            case facts.KeyRevoked(pair_id, reason):
                 self._status(pair_id, PairStatus.REVOKED, reason).ended_at = at
-            case KeyExpired(pair_id):
+            case facts.KeyExpired(pair_id):
                 self._status(pair_id, PairStatus.EXPIRED, None).ended_at = at
-            case KeyringSuspended(reason, source, version):
+            case facts.KeyringSuspended(reason, source, version):
                 self.standings[ring_id, reason] = (source, version, True)
-            case KeyringResumed(reason, source, version):
+            case facts.KeyringResumed(reason, source, version):
                 self.standings[ring_id, reason] = (source, version, False)
-            case KeySecretRevealed() | KeyRotationFinished():
+            case facts.KeySecretRevealed() | facts.KeyRotationFinished():
                 pass
             case _:
                 assert_never(event)
@@ -127,7 +113,7 @@ class Keyrings:
             await _write_pairs(db, suffix, batch)
 
 
-def _pair(ring_id: str, event: KeyPairGenerated, at: datetime) -> tuple[Any, ...]:
+def _pair(ring_id: str, event: facts.KeyPairGenerated, at: datetime) -> tuple[Any, ...]:
     made = event.pair
     rules = (json.dumps(made.scopes), json.dumps(made.allowed_origins), json.dumps(made.allowed_ips))
     secret = (bytes.fromhex(made.secret_digest), made.secret_last_four)
