@@ -66,8 +66,8 @@ class Kafka(Part):
         self._settings.write_text(_SETTINGS.format(port=self.port, controller=self._controller_port, home=self._home), "utf-8")
         if (self._home / "log" / "meta.properties").exists():
             return
-        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        tool = ("kafka.tools.StorageTool", "format", "--cluster-id", cluster, "--config", str(self._settings), "--ignore-formatted")
+        cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # it may begin with a dash, hence the = below
+        tool = ("kafka.tools.StorageTool", "format", f"--cluster-id={cluster}", "--config", str(self._settings), "--ignore-formatted")
         made = subprocess.run([*self._java(), *tool], check=False, capture_output=True, text=True, stdin=subprocess.DEVNULL)
         if made.returncode != 0:
             raise Trouble(f"Kafka could not format its storage in {self._home}:\n{(made.stdout + made.stderr).strip()}")

@@ -87,7 +87,7 @@ async def check(product: Product, ledger: Ledger) -> Counter[str]:
     log = {name: await _log(service.database.owner) for name, service in product.services.items()}
     for rows in log.values():
         _check_streams(rows)
-    recorded = _transactions(log["metrics"])
+    recorded = _transactions(log["metrics"], ledger.app_id)
     _check_told(ledger, recorded)
     await _check_apps(product, ledger)
     await _check_topics(product, log)
@@ -114,12 +114,12 @@ def _check_streams(rows: Sequence[Positioned]) -> None:
         heads[found.row.stream_id] = (found.row.version, found.row.hash)
 
 
-def _transactions(rows: Sequence[Positioned]) -> Counter[str]:
-    return Counter(
-        decode(found.row.public).payload["transaction_id"]
-        for found in rows
-        if found.row.type == "metrics.TransactionRecorded" and found.row.public
-    )
+def _transactions(rows: Sequence[Positioned], app_id: str) -> Counter[str]:
+    """How often each of the app's transactions was recorded."""
+    recorded = [
+        decode(row.public).payload for row in (found.row for found in rows) if row.type == "metrics.TransactionRecorded" and row.public
+    ]
+    return Counter(payload["transaction_id"] for payload in recorded if payload["app_id"] == app_id)
 
 
 def _check_told(ledger: Ledger, recorded: Counter[str]) -> None:

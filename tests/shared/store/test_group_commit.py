@@ -3,7 +3,6 @@
 import asyncio
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import Any
 
 import asyncpg
 import pytest
@@ -14,10 +13,12 @@ from shared.store.batch import LOOK_AHEAD, choose
 from shared.store.contract import Store
 from shared.store.freeze import Loaded, freeze
 from shared.store.log import page
-from shared.store.records import Recorded, Write
+from shared.store.records import Meta, Recorded, Write
 from stack.databases import Database
 from tests.shared.contract.conftest import opened
 from tests.shared.toy import JAR, Filled, Filling, Jar, JarEvent, Jars, Labelled, Labelling, context
+
+NOBODY = Meta("", "", "")
 
 
 def write_to(stream: str, *events: JarEvent, unique: frozenset[str] = frozenset()) -> Write:
@@ -90,7 +91,7 @@ async def _replay_in_order(database: Database) -> None:
         for found in await page(owner, 0, 2**40, 10_000):
             row = found.row
             event = JAR.registry.decode(row.type, row.schema_version, row.data, stream_id=row.stream_id, ciphers={})
-            recorded: Recorded[Any] = Recorded(row.stream_id, row.version, event, None, row.recorded_at, row.public_version)  # type: ignore[arg-type]
+            recorded = Recorded(row.stream_id, row.version, event, NOBODY, row.recorded_at, row.public_version)
             await view.apply(owner, "_v9", [recorded])
         different = "(TABLE jars_v1 EXCEPT TABLE jars_v9) UNION ALL (TABLE jars_v9 EXCEPT TABLE jars_v1)"
         assert await owner.fetch(different) == []
