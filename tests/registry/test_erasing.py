@@ -65,7 +65,7 @@ async def test_nothing_personal_is_left_that_anybody_could_read(owner: Owner, se
     assert key is not None
     assert key["wrapped_key"] is None
     assert key["shredded_at"] is not None
-    [states] = await db.fetchrow("SELECT states::text FROM es.events WHERE stream_id = $1 ORDER BY version DESC LIMIT 1", app["app_id"])
+    states = await db.fetchval("SELECT states::text FROM es.events WHERE stream_id = $1 ORDER BY version DESC LIMIT 1", app["app_id"])
     assert states == f'[["registry.app.state.v1", "{app["app_id"]}", null]]'
 
 
