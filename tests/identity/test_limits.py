@@ -9,7 +9,10 @@ import redis.asyncio as redis
 from services.identity.commands.limits import Limit, Limits
 from services.identity.commands.secrets import Digests
 from services.identity.domain.errors import TooManyAttempts
+from services.identity.settings import Settings
+from services.identity.wiring import build_main
 from stack.testing import RealStack
+from tests.identity.person import Identity
 
 pytestmark = pytest.mark.stack
 NINE = Limit("try", 9, 60)
@@ -53,3 +56,13 @@ async def test_redis_learns_no_address_and_forgets_by_itself(stack: RealStack) -
     assert 0 < await looking.ttl(made) <= 60
     await limits.close()
     await looking.aclose()
+
+
+async def test_without_redis_people_sign_in_and_guessers_are_stopped_sooner(
+    settings: Settings, unused_tcp_port_factory: Callable[[], int]
+) -> None:
+    away = settings.model_copy(update={"redis_url": f"redis://127.0.0.1:{unused_tcp_port_factory()}"})
+    async with build_main(away) as app, Identity(app, away) as identity:
+        await identity.signed_in()
+        answers = [await identity.try_to_sign_in("nobody@example.com", "x") for _ in range(11)]
+    assert [answer.status_code for answer in answers] == [401] * 10 + [429]

@@ -138,3 +138,4 @@ async def test_health_and_openapi_of_the_main_process(identity: Identity) -> Non
         "/.well-known/jwks.json",
     }  # fmt: skip
     assert json.dumps(document["paths"]["/v1/service-tokens"]["post"]["security"]) == '[{"clientSecret": []}]'
+    assert {"401", "403"} <= document["paths"]["/v1/sessions"]["post"]["responses"].keys()

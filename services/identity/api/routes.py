@@ -17,6 +17,7 @@ from services.identity.queries import IdentityQueries
 from shared.http.caller import Anyone, Caller, IfMatch, MaybeIfMatch, Person
 from shared.http.headers import no_store, tagged, versioned
 from shared.http.paging import Cursors, CursorText, Limit
+from shared.http.problems import MEDIA_TYPE
 from shared.http.routing import UNKEYED, Router, provided
 from shared.http.schemas import Page
 
@@ -29,6 +30,7 @@ Queries = Annotated[IdentityQueries, provided(IdentityQueries)]
 Keys = Annotated[Signer, provided(Signer)]
 Paging = Annotated[Cursors, provided(Cursors)]
 ServiceClient = Annotated[Caller, ClientAccess()]
+REFUSED = {"description": "Refused", "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}}
 SERVICE = "identity"
 NOBODY = "anonymous"  # the tenant of a request until its account is known
 
@@ -82,7 +84,7 @@ async def erase_account(caller: Person, version: MaybeIfMatch, accounts: Account
     versioned(response, SERVICE, await accounts.erase(caller.account_id, context=caller.context(version)))
 
 
-@router.post("/v1/sessions", status_code=201, openapi_extra=UNKEYED)
+@router.post("/v1/sessions", status_code=201, openapi_extra=UNKEYED, responses={401: REFUSED, 403: REFUSED})
 async def sign_in(body: schemas.SignIn, caller: Anyone, sessions: Sessions, response: Response) -> schemas.Tokens:
     """Sign in. Unknown, wrong and locked look the same."""
     no_store(response)
@@ -91,7 +93,7 @@ async def sign_in(body: schemas.SignIn, caller: Anyone, sessions: Sessions, resp
     return schemas.Tokens.of(signed_in)
 
 
-@router.post("/v1/sessions/refresh")
+@router.post("/v1/sessions/refresh", responses={401: REFUSED})
 async def refresh(body: schemas.Refresh, caller: Anyone, sessions: Sessions, response: Response) -> schemas.Tokens:
     """Trade a refresh token for new tokens. Each is good once; one that comes back later ends its session."""
     no_store(response)
