@@ -33,6 +33,14 @@ class Lease:
             raise LeadershipLost
 
 
+def end_if_cancelled() -> None:
+    """Raise CancelledError when this task was asked to end. To be called in loops around aiokafka, which waits with `wait_for`: before
+    Python 3.12 that loses a cancellation which comes at the same moment as the answer."""
+    task = asyncio.current_task()
+    if task is not None and task.cancelling():
+        raise asyncio.CancelledError
+
+
 async def lead(database_url: str, name: str, work: Callable[[Lease], Awaitable[None]]) -> None:
     """Run `work` while this process leads under `name`; for ever, through losses of the lock and of the database.
 

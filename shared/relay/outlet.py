@@ -46,28 +46,21 @@ class Outlet:
         )  # fmt: skip
         self._observer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=int(DEADLINE * 1000), enable_auto_commit=False)
         self._flying: list[asyncio.Future[Any]] = []
-        self._opening: asyncio.Future[Any] | None = None
 
     async def open(self) -> None:
         """Connect. Raises what Kafka's client raises, or TimeoutError."""
-        self._opening = asyncio.gather(self._producer.start(), self._observer.start())
-        # A client that is cancelled while it connects forgets its socket, so `close` waits for it instead.
-        await asyncio.wait_for(asyncio.shield(self._opening), DEADLINE)
+        await _connect(self._producer, self._observer)
 
     async def close(self) -> None:
         """End at once, within seconds: what was not sent is not sent any more."""
         for future in self._flying:
             future.cancel()
-        for end in (self._opened, self._producer.client.close, self._producer.stop, self._observer.stop):
+        for end in (self._producer.stop, self._producer.client.close, self._observer.stop):
             try:
                 async with asyncio.timeout(_STOP / 2):
                     await end()
             except Exception as error:  # noqa: BLE001  # it is thrown away because it failed; how it ends is of no interest
                 _log.debug("a Kafka client ended with %r", error)
-
-    async def _opened(self) -> None:
-        if self._opening is not None:
-            await self._opening
 
     def place(self, record: Record) -> Place:
         """Where a record goes: the same partition for one key, for ever."""
@@ -121,8 +114,7 @@ class Outlet:
             return
         reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
         try:
-            async with asyncio.timeout(DEADLINE):
-                await reader.start()
+            await _connect(reader)
             reader.assign(list(goals))
             for at in goals:
                 reader.seek(at, ranges[at.topic, at.partition][0])
@@ -142,3 +134,16 @@ class Outlet:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_STOP):
                     await reader.stop()
+
+
+async def _connect(*clients: Any) -> None:
+    """Start them. A client that is cancelled while it connects forgets its socket, so its end is waited for, also then."""
+    opening = asyncio.gather(*(client.start() for client in clients))
+    try:
+        async with asyncio.timeout(DEADLINE):
+            await asyncio.shield(opening)
+    finally:
+        if not opening.done():
+            with contextlib.suppress(Exception):
+                async with asyncio.timeout(_STOP):
+                    await opening

@@ -13,7 +13,7 @@ from latchkey.topics import TOPICS, Topic
 from shared.relay.cursor import Cursor
 from shared.relay.gauges import Gauges
 from shared.relay.heartbeat import Beating, Heartbeat
-from shared.relay.leadership import Lease, lead
+from shared.relay.leadership import Lease, end_if_cancelled, lead
 from shared.relay.offsets import Offsets
 from shared.relay.outlet import Outlet
 from shared.relay.session import Session, compacted
@@ -63,6 +63,7 @@ class Relay:
         self._gauges.leading.set(1)
         try:
             while True:
+                end_if_cancelled()
                 started = time.monotonic()
                 try:
                     await self._session(lease)
@@ -99,6 +100,7 @@ class Relay:
         loop = asyncio.get_running_loop()
         active_until = 0.0
         while True:
+            end_if_cancelled()
             sent = await session.turn()
             now = loop.time()
             if sent:
