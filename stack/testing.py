@@ -3,18 +3,46 @@
 import itertools
 import os
 import secrets
+import shutil
+import tempfile
 from collections.abc import Iterable
+from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 from latchkey.topics import TOPICS, Topic
 
+from stack.accounts import reachable, unprivileged
 from stack.blocking import run
 from stack.databases import Database, drop_database, make_database
+from stack.down import stop_leftovers
 from stack.endpoints import part_endpoints, write_part_endpoints
-from stack.layout import Layout
+from stack.layout import Layout, read_json, write_json
 from stack.parts import Parts
 from stack.ports import free_part_ports
+from stack.processes import Child, started_at
 from stack.topics import make_topics
+
+_PREFIX = "latchkey-tests-"
+
+
+def temporary_layout() -> Layout:
+    """Return a new folder for a stack of this test run, and first clear away what runs that were killed have left, processes included."""
+    for folder in Path(tempfile.gettempdir()).glob(f"{_PREFIX}*"):
+        owner = read_json(folder / "owner.json") if os.access(folder, os.W_OK) else None
+        if owner is not None and started_at(owner["pid"]) != owner["started"]:
+            remove(Layout(folder))
+    layout = Layout(Path(tempfile.mkdtemp(prefix=_PREFIX)))
+    layout.make()
+    write_json(layout.directory / "owner.json", {"pid": os.getpid(), "started": started_at(os.getpid())})
+    return layout
+
+
+def remove(layout: Layout) -> None:
+    """Stop whatever runs in this folder, and remove it."""
+    Child(layout, "supervisor").stop(seconds=60)
+    stop_leftovers(layout)
+    shutil.rmtree(reachable(layout.data / "postgres", unprivileged()), ignore_errors=True)
+    shutil.rmtree(layout.directory, ignore_errors=True)
 
 
 class RealStack:

@@ -1,9 +1,8 @@
 """The one fixture that gives tests the real PostgreSQL, Valkey and Kafka, and the law of the unit tests: no socket, two seconds in all."""
 
 import os
-import shutil
+import signal
 import sys
-import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -12,7 +11,7 @@ import pytest
 
 from stack.databases import Database
 from stack.layout import Layout
-from stack.testing import RealStack
+from stack.testing import RealStack, remove, temporary_layout
 from tests.product import Product, running
 
 _NOT_UNIT = ("stack", "slow", "long")
@@ -40,6 +39,11 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     finally:
         _law["in_unit_test"] = False
         _spent["seconds"] += time.process_time() - began
+
+
+def pytest_configure() -> None:
+    """Let SIGTERM, such as `timeout` sends, end the run in order: the stack it started is stopped."""
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end by SIGTERM"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:
@@ -102,11 +106,11 @@ def fresh_database(stack: RealStack) -> Iterator[Callable[[str], Database]]:
 
 
 def _own_stack() -> Iterator[RealStack]:
-    directory = Path(tempfile.mkdtemp(prefix="latchkey-tests-"))
-    found = RealStack(Layout(directory))
+    layout = temporary_layout()
+    found = RealStack(layout)
     try:
         found.start()
         yield found
     finally:
         found.stop()
-        shutil.rmtree(directory, ignore_errors=True)
+        remove(layout)

@@ -1,5 +1,6 @@
 """The parts are real, keep what they acknowledged through a kill, and listen on this machine only."""
 
+import os
 from collections.abc import Callable
 from email.message import EmailMessage
 from smtplib import SMTP
@@ -12,7 +13,10 @@ from aiokafka.admin import AIOKafkaAdminClient
 from latchkey.topics import TOPICS, Topic
 
 from stack.databases import Database, note, write_note
-from stack.testing import RealStack
+from stack.layout import write_json
+from stack.parts import Mail
+from stack.ports import free_ports
+from stack.testing import RealStack, remove, temporary_layout
 
 pytestmark = pytest.mark.stack
 
@@ -103,3 +107,17 @@ async def test_a_note_on_a_database_lives_and_dies_with_it(stack: RealStack) -> 
         await write_note(stack.superuser_dsn, database.name, "'; DROP DATABASE postgres")
     stack.drop(database)
     assert await note(stack.superuser_dsn, database.name) is None
+
+
+def test_what_a_killed_run_left_is_cleared_away_by_the_next() -> None:
+    left = temporary_layout()
+    mail = Mail(left, free_ports(1)[0])
+    mail.start()
+    kept = temporary_layout()
+    assert mail.child.pid is not None
+    write_json(left.directory / "owner.json", {"pid": os.getpid(), "started": 1})
+    remove(temporary_layout())
+    assert mail.child.wait(0)
+    assert not left.directory.exists()
+    assert kept.directory.exists()
+    remove(kept)

@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 from stack import ports
 from stack.layout import ROOT, Layout, read_json
 from stack.processes import started_at
+from stack.testing import remove, temporary_layout
 from stack.trouble import Trouble, disk_full_is_trouble
 from stack.up import check_machine
 from stack.watch import CHILDREN
@@ -87,10 +87,9 @@ class Person:
 @pytest.fixture(scope="module")
 def person(offset: int) -> Iterator[Person]:
     """One person for all tests, each of which begins with `up`: a start takes seconds."""
-    directory = Path(tempfile.mkdtemp(prefix="latchkey-tests-"))
-    somebody = Person(directory, offset)
-    yield somebody
-    somebody.says("clean", "--yes")
+    layout = temporary_layout()
+    yield Person(layout.directory, offset)
+    remove(layout)
 
 
 @pytest.mark.stack
