@@ -5,7 +5,7 @@ import re
 import sys
 import time
 import traceback
-from collections.abc import Mapping, MutableMapping, Sequence
+from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
 import structlog
@@ -38,15 +38,16 @@ def registry() -> CollectorRegistry:
 
 def redact(value: Any, name: str = "") -> Any:
     """The value without secrets: everything under a name that tells one, and every text that looks like one, at any depth."""
-    if isinstance(value, str):
-        return HIDDEN if _SECRET_NAMES.search(name) else _SECRET_TEXTS.sub(HIDDEN, value)
-    if isinstance(value, bool | int | float) or value is None:
-        return HIDDEN if _SECRET_NAMES.search(name) and not isinstance(value, bool) and value is not None else value
+    hidden = name and _SECRET_NAMES.search(name)
+    if value is None or isinstance(value, bool) or (isinstance(value, int | float) and not hidden):
+        return value
+    if hidden:
+        return HIDDEN
     if isinstance(value, Mapping):
         return {str(key): redact(inner, str(key)) for key, inner in value.items()}
-    if isinstance(value, Sequence) and not isinstance(value, bytes | bytearray | memoryview):
-        return [redact(inner, name) for inner in value]
-    return redact(str(value), name)
+    if isinstance(value, list | tuple | set | frozenset):
+        return [redact(inner) for inner in value]
+    return _SECRET_TEXTS.sub(HIDDEN, str(value))
 
 
 def write(fields: Mapping[str, Any]) -> None:

@@ -162,9 +162,15 @@ def settings(**changed: Any) -> ServiceSettings:
 
 
 def toy(
-    things: Things, heard: Heard | None = None, *, ready: tuple[Check, ...] = (), extra: Sequence[Router] = (), **changed: Any
+    things: Things,
+    heard: Heard | None = None,
+    *,
+    ready: tuple[Check, ...] = (),
+    extra: Sequence[Router] = (),
+    limit: int = 1_000,
+    **changed: Any,
 ) -> ServiceApp:
     return create_app(
         "toy", routers=[router, *extra], provides=[things], tokens=TokenChecker(OneKey(), heard or Heard()), settings=settings(**changed),
-        ready=ready, body_limit=1_000, registry=CollectorRegistry(),
+        ready=ready, body_limit=limit, registry=CollectorRegistry(),
     )  # fmt: skip
