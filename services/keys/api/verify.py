@@ -3,9 +3,9 @@
 from typing import Any, Final
 
 from pydantic_core import from_json
-from starlette.types import Receive, Scope, Send
+from starlette.types import Message, Receive, Scope, Send
 
-from services.keys.api.verifying import Question, Verifying
+from services.keys.api.verifying import EVERY_APP, Question, Verifying
 from shared.errors import FieldError, Invalid, Malformed, Refusal, TooLarge, Unauthenticated, UnsupportedMedia
 from shared.http.exchange import begin
 from shared.http.problems import LOST, answer
@@ -38,30 +38,35 @@ class VerifyRoute:
     async def _answered(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowed
-        authorization, origin, client = headers.get(b"authorization"), headers.get(b"origin"), scope.get("client")
-        if authorization is None:
-            raise Unauthenticated
-        asker = await self._verifying.asker(
-            authorization.decode("latin-1"), None if origin is None else origin.decode("latin-1"), client[0] if client else None
-        )
+        asker = await self._asker(scope, headers)
         if scope["query_string"]:
             raise Invalid(errors=(FieldError("query", "extra_forbidden", "There are no parameters."),))
-        body = await _read(receive)
-        if headers.get(b"content-type", b"").partition(b";")[0].strip().lower() != b"application/json":
+        message = await receive()
+        body = message["body"] if not message.get("more_body") and "body" in message else await _rest(message, receive)
+        if len(body) > _LONGEST_BODY:
+            raise TooLarge
+        media = headers.get(b"content-type", b"")
+        if media != b"application/json" and media.partition(b";")[0].strip().lower() != b"application/json":
             raise UnsupportedMedia("Send application/json.")
         return await self._verifying.answer(asker, _question(body))
 
+    async def _asker(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
+        authorization = headers.get(b"authorization")
+        if authorization is None:
+            raise Unauthenticated
+        if self._verifying.admitted(authorization):
+            return EVERY_APP
+        origin, client = headers.get(b"origin"), scope.get("client")
+        return await self._verifying.asker(
+            authorization.decode("latin-1"), None if origin is None else origin.decode("latin-1"), client[0] if client else None
+        )
 
-async def _read(receive: Receive) -> bytes:
-    message = await receive()
+
+async def _rest(message: Message, receive: Receive) -> bytes:
     body: bytes = message.get("body", b"")
-    while message.get("more_body"):
+    while message.get("more_body") and len(body) <= _LONGEST_BODY:
         message = await receive()
         body += message.get("body", b"")
-        if len(body) > _LONGEST_BODY:
-            break
-    if len(body) > _LONGEST_BODY:
-        raise TooLarge
     return body
 
 
@@ -72,6 +77,12 @@ def _question(body: bytes) -> Question:
         raise Malformed("The body is not JSON.") from None
     if not isinstance(sent, dict):
         raise Invalid(errors=(FieldError("", "object_type", "Send an object."),))
+    for name, value in sent.items():
+        if type(value) is not str or len(value) > _LONGEST.get(name, -1):
+            break
+    else:
+        if "key" in sent:
+            return Question(**sent)
     wrong = [fault for name, value in sent.items() if (fault := _fault(name, value))]
     if "key" not in sent:
         wrong.append(FieldError("/key", "missing", "Field required."))

@@ -2,12 +2,12 @@
 
 import json
 import logging
-from collections import OrderedDict
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from hashlib import sha256
+from time import time
 from types import MappingProxyType
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from latchkey.judging import Code, PairRecord, PairStatus, judge
 from latchkey.keyformat import Kind, ParsedKey, parse_key
@@ -38,12 +38,11 @@ SENTENCES: Final = MappingProxyType(
     }
 )
 _NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_RENDERED: Final = 50_000
+_MOST_KEPT: Final = 50_000  # answers, and credentials
 _log: Final = logging.getLogger(__name__)
 
 
-@dataclass(frozen=True, slots=True)
-class Question:
+class Question(NamedTuple):
     """A key, and the circumstances under which somebody used it."""
 
     key: str
@@ -58,7 +57,12 @@ class Verifying:
     def __init__(self, table: VerifierTable, tokens: TokenChecker, usage: UsageCounter, now: Callable[[], datetime]) -> None:
         """`now` tells the database's time, by which deadlines are judged."""
         self._table, self._tokens, self._usage, self._now = table, tokens, usage, now
-        self._rendered: OrderedDict[tuple[str, Kind, Code], tuple[PairRecord, bytes]] = OrderedDict()
+        self._admitted: dict[bytes, float] = {}
+        self._rendered: dict[tuple[str, bool], tuple[PairRecord, bytes]] = {}
+
+    def admitted(self, authorization: bytes) -> bool:
+        """Whether this is a service token that `asker` has seen to be good, which then may ask about every app."""
+        return self._admitted.get(sha256(authorization).digest(), 0.0) > time()
 
     async def asker(self, authorization: str, origin: str | None, ip: str | None) -> str:
         """The app that the credential may ask about, or EVERY_APP. Raises Unauthenticated and Forbidden ones, and what `answer` raises."""
@@ -73,29 +77,34 @@ class Verifying:
             raise WrongKindOfCaller
         if VERIFY_SCOPE not in claims.scopes:
             raise ScopeMissing(f"The scope {VERIFY_SCOPE} is needed here.")
+        if len(self._admitted) >= _MOST_KEPT:
+            self._admitted.clear()
+        self._admitted[sha256(authorization.encode("latin-1")).digest()] = claims.expires_at
         return EVERY_APP
 
     async def answer(self, asker: str, question: Question) -> bytes:
         """The verdict as JSON, and one more use of the pair when the key is good. Raises StaleFeed and VerifierBusy."""
         parsed = parse_key(question.key)
         if parsed is None:
-            return _render(Code.MALFORMED, None, None)
-        record, code = await self._judged(parsed, question)
+            return _MALFORMED
+        record = self._known(parsed) or await self._awaited(parsed)
         if record is None or asker not in {EVERY_APP, record.app_id}:
             return _render(Code.NOT_FOUND, parsed, None)
-        if code is Code.VALID:
-            self._usage.count(record.pair_id)
-        return self._body(code, parsed, record)
+        code = self._judged(parsed, record, question)
+        if code is not Code.VALID:
+            return _render(code, parsed, record)
+        self._usage.count(record.pair_id)
+        return self._accepted(parsed, record)
 
-    async def _judged(self, parsed: ParsedKey, question: Question) -> tuple[PairRecord | None, Code]:
+    def _known(self, parsed: ParsedKey) -> PairRecord | None:
         if not self._table.fresh:
             raise StaleFeed
-        record = self._table.find(parsed)
-        if record is None:
-            record = await self._awaited(parsed)
-        undated = record is None or (record.status is PairStatus.ACTIVE and record.expires_at is None)
+        return self._table.find(parsed)
+
+    def _judged(self, parsed: ParsedKey, record: PairRecord, question: Question) -> Code:
+        undated = record.status is PairStatus.ACTIVE and record.expires_at is None
         now = _NO_DEADLINE if undated else self._now()
-        return record, judge(record, parsed.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
+        return judge(record, parsed.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
 
     async def _awaited(self, parsed: ParsedKey) -> PairRecord | None:
         """A key that was made a moment ago may not have arrived here."""
@@ -113,24 +122,27 @@ class Verifying:
         parsed = parse_key(secret_key)
         if parsed is None:
             raise CallerRefused
-        record, code = await self._judged(parsed, Question(secret_key, origin=origin, ip=ip))
-        if record is not None and origin is not None and code is Code.FORBIDDEN_ORIGIN:
+        record = self._known(parsed) or await self._awaited(parsed)
+        if record is None:
+            raise CallerRefused
+        code = self._judged(parsed, record, Question(secret_key, origin=origin, ip=ip))
+        if code is Code.FORBIDDEN_ORIGIN:
             _log.warning("a secret key was sent from a browser, pair %s", record.pair_id)
             raise SecretKeyInBrowser
-        if record is None or code is not Code.VALID:
-            raise CallerRefused(None if record is None else SENTENCES[code])
+        if code is not Code.VALID:
+            raise CallerRefused(SENTENCES[code])
         return record.app_id
 
-    def _body(self, code: Code, parsed: ParsedKey, record: PairRecord) -> bytes:
-        """The same record gives the same bytes: they are kept, and dropped with the record."""
-        place = (record.pair_id, parsed.kind, code)
+    def _accepted(self, parsed: ParsedKey, record: PairRecord) -> bytes:
+        """A good key's verdict: the same record gives the same bytes, so they are kept for as long as it is the same."""
+        place = (record.pair_id, parsed.kind is Kind.SECRET)
         known = self._rendered.get(place)
         if known is not None and known[0] is record:
             return known[1]
-        body = _render(code, parsed, record)
+        if len(self._rendered) >= _MOST_KEPT:
+            self._rendered.clear()
+        body = _render(Code.VALID, parsed, record)
         self._rendered[place] = (record, body)
-        if len(self._rendered) > _RENDERED:
-            self._rendered.popitem(last=False)
         return body
 
 
@@ -149,3 +161,6 @@ def _render(code: Code, parsed: ParsedKey | None, record: PairRecord | None) -> 
         "expires_at": record.expires_at.isoformat() if record and record.expires_at else None,
     }
     return json.dumps(verdict, separators=(",", ":")).encode()
+
+
+_MALFORMED: Final = _render(Code.MALFORMED, None, None)

@@ -1,0 +1,75 @@
+"""The verifier's table when its feed is away: nothing is believed, and waiting is bounded."""
+
+import asyncio
+
+import asyncpg
+import pytest
+from latchkey.keyformat import Kind, ParsedKey, parse_key
+from latchkey.rings import RingRecord
+
+from services.keys.domain.keyring import Keyring, fold
+from services.keys.projections.verifier_table import MOST_WAITING, TableBusy, TableStale, VerifierTable
+from services.keys.publications import ring_record
+from shared.wake import LocalWake
+from tests.keys.builders import generated, key
+
+
+async def _unreachable() -> asyncpg.Connection:
+    raise OSError("nobody is there")
+
+
+def _table() -> VerifierTable:
+    return VerifierTable(_unreachable, LocalWake(), bound_seconds=0.05)
+
+
+def _key(name: str) -> ParsedKey:
+    parsed = parse_key(key(Kind.SECRET, name))
+    assert parsed is not None
+    return parsed
+
+
+def _ring() -> RingRecord:
+    return ring_record(fold(Keyring("kr_1"), generated("kp_1")), 2)
+
+
+async def test_a_table_that_was_never_loaded_is_not_fresh_whatever_it_was_told() -> None:
+    table = _table()
+    table.put(_ring())
+    assert table.find(_key("kp_1")) is not None
+    assert not table.fresh
+    assert table.age_seconds == float("inf")
+
+
+async def test_an_unknown_key_is_waited_for_no_longer_than_twice_the_bound() -> None:
+    with pytest.raises(TableStale):
+        await _table().find_fresh(_key("kp_1"))
+
+
+async def test_a_key_that_arrives_meanwhile_is_found_at_once() -> None:
+    table = _table()
+    waiting = asyncio.create_task(table.find_fresh(_key("kp_1")))
+    await asyncio.sleep(0)
+    table.put(_ring())
+    found = await waiting
+    assert found is not None
+    assert found.pair_id == "kp_1"
+
+
+async def test_no_more_than_so_many_wait() -> None:
+    """I12."""
+    table = _table()
+    waiting = [asyncio.create_task(table.find_fresh(_key("kp_1"))) for _ in range(MOST_WAITING)]
+    await asyncio.sleep(0)
+    with pytest.raises(TableBusy):
+        await table.find_fresh(_key("kp_1"))
+    assert all(isinstance(error, TableStale) for error in await asyncio.gather(*waiting, return_exceptions=True))
+
+
+async def test_while_the_database_is_away_it_keeps_trying_and_stays_stale() -> None:
+    table = _table()
+    running = asyncio.create_task(table.run())
+    await asyncio.sleep(0.12)
+    assert not running.done()
+    assert not table.fresh
+    running.cancel()
+    await asyncio.gather(running, return_exceptions=True)
