@@ -1,6 +1,6 @@
 """What metrics may refuse."""
 
-from shared.errors import Conflict, FieldError, Forbidden, Invalid, Malformed, NotFound, Unauthenticated, Unavailable
+from shared.errors import Conflict, FieldError, Forbidden, Invalid, NotFound, Unauthenticated, Unavailable
 
 
 class TransactionDiffers(Conflict):
@@ -91,11 +91,6 @@ class ScopeMissing(Forbidden):
 class KeysUnverifiable(Unavailable):
     code = "metrics.keys_unverifiable"
     title = "API keys cannot be checked at the moment; nothing was recorded. Try again shortly."
-
-
-class NoJson(Malformed):
-    code = "metrics.no_json"
-    title = "The body is not JSON."
 
 
 class BatchSize(Invalid):
