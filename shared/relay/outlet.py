@@ -16,6 +16,7 @@ from shared.relay.offsets import Offsets, Place
 
 DEADLINE: Final = 10.0  # seconds for anything that Kafka is asked
 _STOP: Final = 5.0
+_SILENCE: Final = 3.0  # a partition that was heard of and gave nothing for so long has nothing left: it was compacted away
 _BATCH_BYTES: Final = 900_000  # below Kafka's own limit of 1 MiB for a batch
 _log: Final = logging.getLogger(__name__)
 
@@ -118,22 +119,29 @@ class Outlet:
             reader.assign(list(goals))
             for at in goals:
                 reader.seek(at, ranges[at.topic, at.partition][0])
-            while goals:
-                async with asyncio.timeout(DEADLINE):
-                    found = await reader.getmany(*goals, timeout_ms=200)
-                    for at in list(goals):
-                        if await reader.position(at) >= goals[at]:
-                            reader.pause(at)
-                            del goals[at]
-                for at, records in found.items():
-                    end = ranges[at.topic, at.partition][1]
-                    for record in records:
-                        if record.offset < end:
-                            yield record
+            heard = time.monotonic()
+            while goals and (time.monotonic() - heard < _SILENCE or any(reader.highwater(at) is None for at in goals)):
+                for record in await _arrived(reader, goals):
+                    heard = time.monotonic()
+                    yield record
+                if time.monotonic() - heard > DEADLINE:
+                    raise TimeoutError
         finally:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_STOP):
                     await reader.stop()
+
+
+async def _arrived(reader: AIOKafkaConsumer, goals: dict[TopicPartition, int]) -> list[Any]:
+    """Records below their partition's goal that came within a moment; a partition that reached its goal is struck off."""
+    async with asyncio.timeout(DEADLINE):
+        found = await reader.getmany(*goals, timeout_ms=200)
+        records = [record for at, came in found.items() for record in came if record.offset < goals[at]]
+        for at in list(goals):
+            if await reader.position(at) >= goals[at]:
+                reader.pause(at)
+                del goals[at]
+    return records
 
 
 async def _connect(*clients: Any) -> None:
