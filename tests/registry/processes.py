@@ -3,8 +3,8 @@
 import asyncio
 import base64
 import signal
+import subprocess
 import sys
-from asyncio.subprocess import PIPE
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
@@ -26,28 +26,24 @@ def environment(settings: Settings) -> dict[str, str]:
 async def ops(settings: Settings, *words: str) -> tuple[int, str]:
     """An operator's command: its exit status and what it printed."""
     program = (sys.executable, "-m", "services.registry.ops", *words)
-    process = await asyncio.create_subprocess_exec(*program, cwd=ROOT, env=environment(settings), stdout=PIPE, stderr=PIPE)
-    printed, complaint = await process.communicate()
-    return process.returncode or 0, (printed + complaint).decode()
+    done = await asyncio.to_thread(subprocess.run, program, cwd=ROOT, env=environment(settings), capture_output=True, check=False)
+    return done.returncode, (done.stdout + done.stderr).decode()
 
 
 @asynccontextmanager
 async def running(settings: Settings, role: str, log: Path) -> AsyncIterator[None]:
     """One process, ready; afterwards it is told to stop, and must end well."""
     with log.open("wb") as written:
-        process = await asyncio.create_subprocess_exec(
-            sys.executable, "-m", f"services.registry.{role}", cwd=ROOT, env=environment(settings), stdout=written, stderr=written
-        )
+        program = (sys.executable, "-m", f"services.registry.{role}")
+        process = subprocess.Popen(program, cwd=ROOT, env=environment(settings), stdout=written, stderr=written)  # noqa: ASYNC220  # it takes no time
         try:
             await _ready(settings.port + HEALTH[role], log)
             yield
             process.send_signal(signal.SIGTERM)
-            async with asyncio.timeout(20):
-                assert await process.wait() == 0, _said(log)
+            assert await asyncio.to_thread(process.wait, 20) == 0, _said(log)
         finally:
-            if process.returncode is None:
-                process.kill()
-                await process.wait()
+            process.kill()
+            process.wait()
 
 
 async def _ready(port: int, log: Path) -> None:

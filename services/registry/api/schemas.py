@@ -8,7 +8,7 @@ from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
 from services.registry.domain.app import App
-from services.registry.domain.details import LONGEST, NAME_LENGTH
+from services.registry.domain.details import LONGEST, NAME_LENGTH, OPTIONAL
 from services.registry.domain.events import AppStatus, Contact
 from services.registry.domain.subscription import Subscription
 from services.registry.queries import AppView, HistoryEntry, SubscriptionView
@@ -26,11 +26,16 @@ def _text(field: str, description: str, *, optional: bool = False) -> WithJsonSc
     return WithJsonSchema(({"anyOf": [schema, {"type": "null"}]} if optional else schema) | {"description": description})
 
 
-def _as_form(schema: dict[str, Any], *required: str) -> None:
+def _as_changes(schema: dict[str, Any]) -> None:
     """Show what the domain insists on; that a field was not sent is no default of it."""
-    schema |= {"additionalProperties": False, "required": list(required)}
+    schema["additionalProperties"] = False
     for shown in schema["properties"].values():
         shown.pop("default", None)
+
+
+def _as_form(schema: dict[str, Any]) -> None:
+    _as_changes(schema)
+    schema["required"] = [field for field in schema["properties"] if field not in OPTIONAL]
 
 
 class AppChanges(Body):
@@ -39,7 +44,7 @@ class AppChanges(Body):
     Anything is taken here, unknown fields too: the domain judges all of them together, so that everything wrong is named at once.
     """
 
-    model_config = ConfigDict(extra="allow", json_schema_extra=_as_form)
+    model_config = ConfigDict(extra="allow", json_schema_extra=_as_changes)
 
     name: Annotated[Any, _text("name", "unique among your apps")] = None
     email: Annotated[Any, _text("email", "where the people behind the app are reached")] = None
@@ -58,7 +63,7 @@ class AppChanges(Body):
 class NewApp(AppChanges):
     """The form of an app. Everything wrong with it is named at once."""
 
-    model_config = ConfigDict(json_schema_extra=lambda schema: _as_form(schema, "name", "email", "address", "country", "postal_code"))
+    model_config = ConfigDict(json_schema_extra=_as_form)
 
 
 class AppAnswer(BaseModel):
