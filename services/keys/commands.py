@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -53,10 +53,6 @@ class Whereabouts(Protocol):
         """What the subscription that the app lives under says; one that nobody has heard of counts as ended."""
 
 
-def _nobody(_ring: Keyring, _public_version: int) -> None:
-    """Nobody in this process wants to hear of it."""
-
-
 class KeyCommands:
     """Key pairs, on behalf of the context's tenant. `now` tells the database's time, by which deadlines are set and judged.
 
@@ -69,7 +65,7 @@ class KeyCommands:
         keyrings: Aggregates[Keyring, KeyringEvent],
         whereabouts: Whereabouts,
         now: Callable[[], datetime],
-        tell: Callable[[Keyring, int], None] = _nobody,
+        tell: Callable[[Keyring, int], None] = lambda _ring, _public_version: None,
     ) -> None:
         self._keyrings, self._whereabouts, self._now, self._tell = keyrings, whereabouts, now, tell
 
@@ -125,7 +121,7 @@ class KeyCommands:
         What was read may be old by the time it is written, and the reaction to the newer version may have found nothing to do yet;
         so it is read again until it has not moved.
         """
-        plain = _without_conditions(context)
+        plain = replace(context, expected=None, idempotency=None)
         standing = await self._whereabouts.subscription(app)
         while True:
             await self.stand(place, standing, plain)
@@ -138,10 +134,6 @@ class KeyCommands:
         decided = await self._keyrings.decide(ring_id, decision, context, note=lambda: {"pair_id": pair_id} if pair_id else {})
         self._tell(decided.state, decided.public_version)
         return decided
-
-
-def _without_conditions(context: Context) -> Context:
-    return Context(context.actor, context.tenant, context.now, context.correlation_id, context.causation_id, context.traceparent)
 
 
 def _minted(environment: Environment, rules: Rules) -> tuple[NewPair, str]:

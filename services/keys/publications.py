@@ -15,7 +15,8 @@ from services.keys.domain.keyring import Keyring, Pair
 from shared.store.records import State
 
 STATE_KIND: Final = "keys.Keyring.v1"
-_SHOWN: Final = ("pair_id", "lineage_id", "public_key", "secret_last_four", "scopes", "allowed_origins", "allowed_ips")
+_RULES: Final = ("scopes", "allowed_origins", "allowed_ips")
+_SHOWN: Final = ("pair_id", "lineage_id", "public_key", "secret_last_four", *_RULES)
 _NEVER_MORE: Final = frozenset({PairStatus.RETIRED, PairStatus.REVOKED, PairStatus.EXPIRED})
 
 
@@ -70,7 +71,8 @@ def ring_record(ring: Keyring, streamversion: int) -> RingRecord:
 
 def _pair_record(ring: Keyring, pair: Pair) -> PairRecord:
     """What is needed to judge the pair's keys; the rules of one that has ended for ever are not."""
-    made, ended = pair.made, pair.status in _NEVER_MORE
+    made = pair.made
+    rules = {} if pair.status in _NEVER_MORE else {name: frozenset(getattr(made, name)) for name in _RULES}
     return PairRecord(
         ring_id=ring.ring_id,
         pair_id=made.pair_id,
@@ -83,10 +85,8 @@ def _pair_record(ring: Keyring, pair: Pair) -> PairRecord:
         lineage_id=made.lineage_id,
         valid_until=pair.valid_until,
         expires_at=made.expires_at,
-        scopes=frozenset() if ended else frozenset(made.scopes),
-        allowed_origins=frozenset() if ended else frozenset(made.allowed_origins),
-        allowed_ips=frozenset() if ended else frozenset(made.allowed_ips),
         suspended=bool(ring.suspensions),
+        **rules,
     )
 
 

@@ -93,11 +93,4 @@ class Reactions:
 
 
 def _context(event: Envelope) -> Context:
-    return Context(
-        actor="keys",
-        tenant=event.tenant,
-        now=datetime.now(UTC),
-        correlation_id=event.correlation_id,
-        causation_id=event.id,
-        traceparent=event.traceparent,
-    )
+    return Context("keys", event.tenant, datetime.now(UTC), event.correlation_id, event.id, event.traceparent)

@@ -160,9 +160,8 @@ async def _kept(run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _connection(settings: Settings) -> asyncpg.Connection:
-    return await asyncpg.connect(
-        settings.database_url, timeout=5, command_timeout=5, server_settings={"application_name": "verifier table"}
-    )
+    named = {"application_name": "verifier table"}
+    return await asyncpg.connect(settings.database_url, timeout=5, command_timeout=5, server_settings=named)
 
 
 async def _measuring(clock: DatabaseClock) -> None:

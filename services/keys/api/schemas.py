@@ -124,9 +124,7 @@ class Usage(BaseModel):
     @classmethod
     def of(cls, usage: UsageView) -> Self:
         """The shape of a view."""
-        return cls(
-            last_used_at=usage.last_used_at, total=usage.total, hours=[Hour(hour=each.hour, calls=each.calls) for each in usage.hours]
-        )
+        return cls.model_validate(usage, from_attributes=True)
 
 
 class Verify(Body):

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from hashlib import sha256
 from time import time
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 
 from latchkey.judging import Code, PairRecord, PairStatus, judge
 from latchkey.keyformat import Kind, ParsedKey, parse_key
@@ -147,14 +147,12 @@ class Verifying:
 
 
 def _render(code: Code, parsed: ParsedKey | None, record: PairRecord | None) -> bytes:
-    known: dict[str, Any] = {"app_id": None, "pair_id": None}
-    if record is not None:
-        known = {"app_id": record.app_id, "pair_id": record.pair_id}
     verdict = {
         "valid": code is Code.VALID,
         "code": code,
         "detail": SENTENCES[code],
-        **known,
+        "app_id": record.app_id if record else None,
+        "pair_id": record.pair_id if record else None,
         "kind": parsed.kind if parsed else None,
         "environment": parsed.environment if parsed else None,
         "scopes": sorted(record.scopes) if record else [],

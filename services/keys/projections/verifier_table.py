@@ -7,7 +7,7 @@ import logging
 from collections.abc import Awaitable, Callable
 from contextlib import aclosing
 from itertools import groupby
-from typing import Final
+from typing import Any, Final
 
 import asyncpg
 from latchkey.beats import boot_clock
@@ -35,6 +35,10 @@ FROM keyrings k JOIN (
     SELECT *, row_number() OVER (PARTITION BY ring_id, ended_at IS NULL ORDER BY ended_at DESC, pair_id DESC) AS nth FROM pairs
 ) p USING (ring_id) WHERE p.ended_at IS NULL OR p.nth <= $1 ORDER BY k.ring_id, p.pair_id
 """
+_AS_IT_IS: Final = (
+    "ring_id", "pair_id", "app_id", "tenant", "environment", "secret_digest", "lineage_id", "valid_until", "expires_at", "suspended",
+)  # fmt: skip
+_RULES: Final = ("scopes", "allowed_origins", "allowed_ips")
 _log: Final = logging.getLogger(__name__)
 
 
@@ -98,6 +102,7 @@ class VerifierTable:
     def put(self, ring: RingRecord) -> None:
         """Hold a ring that was just committed, before the log's tail tells of it; an older state than the known one changes nothing."""
         self._rings.put(ring)
+        self._turn()
 
     async def run(self) -> None:
         """Load, then follow the log for ever; a lost connection is made again, and meanwhile freshness runs out."""
@@ -138,25 +143,14 @@ class VerifierTable:
                         self._rings.put(ring)
         if found.caught_up:
             self._complete_to = found.as_of
+        self._turn()
+
+    def _turn(self) -> None:
+        """Whoever waits looks again; whoever comes now waits for the next turn."""
         turned, self._turned = self._turned, asyncio.Event()
         turned.set()
 
 
 def _record(row: asyncpg.Record) -> PairRecord:
-    return PairRecord(
-        ring_id=row["ring_id"],
-        pair_id=row["pair_id"],
-        app_id=row["app_id"],
-        tenant=row["tenant"],
-        environment=row["environment"],
-        public_digest=key_digest(row["public_key"]),
-        secret_digest=row["secret_digest"],
-        status=PairStatus(row["status"]),
-        lineage_id=row["lineage_id"],
-        valid_until=row["valid_until"],
-        expires_at=row["expires_at"],
-        scopes=frozenset(row["scopes"]),
-        allowed_origins=frozenset(row["allowed_origins"]),
-        allowed_ips=frozenset(row["allowed_ips"]),
-        suspended=row["suspended"],
-    )
+    known: dict[str, Any] = {name: row[name] for name in _AS_IT_IS} | {name: frozenset(row[name]) for name in _RULES}
+    return PairRecord(**known, public_digest=key_digest(row["public_key"]), status=PairStatus(row["status"]))
