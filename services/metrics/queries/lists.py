@@ -12,15 +12,17 @@ from services.metrics.queries.views import ALWAYS, Filters, Listed, Refused
 
 FILE_PAGE: Final = 2_000
 
-# The search is by the beginning of the caller's id ($12). The end of the span stands beside the cursor so that partitions are left out.
-_LIST: Final = f"""
+# The end of the span stands beside the cursor so that partitions are left out.
+_ROWS: Final = f"""
 SELECT stream_id, transaction_id, environment, pair_id, occurred_at, updated_at, payment_mode, payment_gateway, currency,
     amount::text AS amount, status, provider_status, reference
 FROM transactions WHERE {MATCHES} AND occurred_at >= $8 AND occurred_at < $9 AND occurred_at <= $10
     AND (occurred_at, stream_id) < ($10, $11)
-    AND ($12::text IS NULL OR transaction_id ^@ $12)
-ORDER BY occurred_at DESC, stream_id DESC LIMIT $13
 """
+_NEWEST_FIRST: Final = "ORDER BY occurred_at DESC, stream_id DESC LIMIT $12"
+_LIST: Final = _ROWS + _NEWEST_FIRST
+# The search is by the beginning of the caller's id, written as a range so that the index serves it: ids are visible ASCII, DEL comes after.
+_SEARCH: Final = f"{_ROWS} AND transaction_id >= $13 AND transaction_id < $13 || chr(127) {_NEWEST_FIRST}"
 _REFUSED: Final = """
 SELECT stream_id, version, refused_at, environment, pair_id, origin FROM refusals
 WHERE app_id = $1 AND (refused_at, stream_id, version) < ($2, $3, $4) ORDER BY refused_at DESC, stream_id DESC, version DESC LIMIT $5
@@ -70,5 +72,6 @@ class ListQueries:
 
     async def _page(self, app_id: str, filters: Filters, search: str | None, after: Place, limit: int) -> list[Listed]:
         span = filters.span
-        rows = await self._pool.fetch(_LIST, app_id, *matching(filters), span.start, span.end, *after, search, limit)
+        values = (app_id, *matching(filters), span.start, span.end, *after, limit)
+        rows = await (self._pool.fetch(_SEARCH, *values, search) if search else self._pool.fetch(_LIST, *values))
         return [Listed(**row) for row in rows]
