@@ -6,7 +6,7 @@ from decimal import Decimal
 from functools import reduce
 from typing import Any
 
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from services.metrics.domain.events import TransactionEvent
@@ -44,6 +44,7 @@ def happened(details: Details, key: Key, picks: list[int]) -> list[TransactionEv
     return events
 
 
+@settings(max_examples=25, deadline=None)
 @given(HISTORIES)
 def test_the_sum_of_changes_equals_the_recount(histories: list[tuple[Details, Key, list[int]]]) -> None:
     streams = [happened(*history) for history in histories]
