@@ -56,7 +56,7 @@ async def records(bootstrap: str, topic: str, prefix: str) -> list[Found]:
     reader = AIOKafkaConsumer(bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
     await reader.start()
     try:
-        places = [TopicPartition(topic, n) for n in range(await _partitions(reader, topic))]
+        places = [TopicPartition(topic, n) for n in range(BY_NAME[topic].partitions if topic in BY_NAME else 1)]
         ends = await reader.end_offsets(places)
         starts = await reader.offsets_for_times(dict.fromkeys(places, _STARTED_MS))
         reader.assign(places)
@@ -71,14 +71,6 @@ async def records(bootstrap: str, topic: str, prefix: str) -> list[Found]:
         return [record for partition in sorted(found) for record in found[partition]]
     finally:
         await reader.stop()
-
-
-async def _partitions(reader: AIOKafkaConsumer, topic: str) -> int:
-    reader.subscribe([topic])
-    while not (known := reader.partitions_for_topic(topic)):  # noqa: ASYNC110  # the broker tells
-        await asyncio.sleep(0.02)
-    reader.unsubscribe()
-    return len(known)
 
 
 async def position(database: Database) -> int:

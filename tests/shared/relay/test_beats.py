@@ -31,7 +31,7 @@ async def test_beats_come_four_a_bound_and_tell_how_long_the_one_before_took(dat
         async def many() -> bool:
             return len(await beats(stack, topic.name)) >= 12
 
-        await until(many, 15)
+        await until(many, 30)
     found = await beats(stack, topic.name)
     [leader] = {beat.leader for beat in found}
     assert [beat.number for beat in found] == list(range(1, len(found) + 1))
@@ -48,14 +48,14 @@ async def test_what_was_committed_before_a_beat_began_is_on_kafka_before_it(data
         opened(database) as store,
         relaying(database, stack.bootstrap, topics=[*TOPICS, topic], heartbeat=Heartbeat(topic.name, BOUND)),
     ):
-        for n in range(5):
+        for n in range(3):
             await fill_many(store, f"{database.name}_{n}", streams=4, times=5)
             committed = boot_clock()
 
             async def told(committed: float = committed) -> bool:
                 return any(beat.as_of > committed for beat in await beats(stack, topic.name))
 
-            await until(told)
+            await until(told, 20)
             assert len(await records(stack.bootstrap, REGISTRY_APP_EVENTS, f"{database.name}_{n}")) == 20
 
 
