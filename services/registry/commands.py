@@ -84,7 +84,7 @@ class AppCommands:
             raise NameTakenMeanwhile from taken
 
     async def erase_all(self, app_ids: Sequence[str], context: Context) -> None:
-        """End everything of an erased account in one transaction: its subscriptions, its apps, and the keys to their contact data."""
+        """End an erased account's subscriptions, these apps of it, and the keys to their contact data, in one transaction."""
         parts: list[Part[Any, Any]] = [
             Part(self._subscriptions, subscription_id(context.tenant, product_id), subscriptions.unsubscribe) for product_id in PRODUCTS
         ]

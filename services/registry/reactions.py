@@ -2,12 +2,16 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from typing import Final
 
 from latchkey.envelope import Envelope
 
 from services.registry.commands import AppCommands
 from services.registry.queries import RegistryQueries
 from shared.store.records import Context
+
+AT_ONCE: Final = 1_000
+"""Apps that are erased in one transaction; an append takes 5,000 events at most."""
 
 
 class Reactions:
@@ -21,4 +25,5 @@ class Reactions:
         account_id = envelope.subject
         app_ids = await self._queries.list_app_ids(tenant=account_id)
         context = Context(account_id, account_id, self._now(), envelope.correlation_id, envelope.id, envelope.traceparent)
-        await self._commands.erase_all(app_ids, context)
+        for start in range(0, max(len(app_ids), 1), AT_ONCE):
+            await self._commands.erase_all(app_ids[start : start + AT_ONCE], context)

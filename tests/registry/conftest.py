@@ -21,9 +21,9 @@ from tests.registry.owner import Owner
 _accounts = itertools.count(1)
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def database(stack: RealStack) -> Iterator[Database]:
-    """Migrated, and shared by all tests: each brings accounts of its own."""
+    """Migrated, and shared by the tests of a module: each brings accounts of its own."""
     made = stack.fresh_database("registry")
     asyncio.run(migrate(made.owner, MIGRATIONS, VIEWS))
     yield made
