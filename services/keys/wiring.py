@@ -11,6 +11,7 @@ from typing import Final
 import asyncpg
 from latchkey.consumer import Consumer, Reactor
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_VERIFIER_STATE, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
+from prometheus_client import Gauge
 
 from services.keys.api import verify_docs
 from services.keys.api.routes import router
@@ -101,16 +102,14 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         opened.push_async_callback(usage.flush)
         await opened.enter_async_context(_beside(usage.run))
         await opened.enter_async_context(_beside(table.run))
+        registry = telemetry.registry()
+        Gauge("verifier_age_seconds", "How old the verifier's table can be", registry=registry).set_function(lambda: table.age_seconds)
         verifying = Verifying(table, tokens, usage, core.clock.now)
         yield create_app(
-            SERVICE,
-            routers=[router, verify_docs.router],
-            provides=[commands, core.queries, core.whereabouts, verifying],
-            tokens=tokens,
-            settings=settings,
-            ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
-            hot={PATH: VerifyRoute(verifying)},
-        )
+            SERVICE, routers=[router, verify_docs.router], provides=[commands, core.queries, core.whereabouts, verifying], tokens=tokens,
+            settings=settings, ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
+            hot={PATH: VerifyRoute(verifying)}, registry=registry,
+        )  # fmt: skip
 
 
 @asynccontextmanager

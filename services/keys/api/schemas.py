@@ -85,7 +85,8 @@ class Pair(BaseModel):
     @classmethod
     def of(cls, pair: PairView) -> Self:
         """The shape of a view."""
-        return cls.model_validate({**_fields(pair), "secret_key_prefix": f"lk_{Kind.SECRET}_{pair.environment}_"})
+        fields = {name: getattr(pair, name) for name in PairView.__slots__}
+        return cls.model_validate({**fields, "secret_key_prefix": f"lk_{Kind.SECRET}_{pair.environment}_"})
 
 
 class IssuedPair(Pair):
@@ -146,7 +147,3 @@ class Verdict(BaseModel):
     environment: Environment | None
     scopes: Sequence[str]
     expires_at: datetime | None
-
-
-def _fields(pair: PairView) -> dict[str, object]:
-    return {name: getattr(pair, name) for name in PairView.__slots__}

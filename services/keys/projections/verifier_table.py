@@ -35,6 +35,7 @@ FROM keyrings k JOIN (
     SELECT *, row_number() OVER (PARTITION BY ring_id, ended_at IS NULL ORDER BY ended_at DESC, pair_id DESC) AS nth FROM pairs
 ) p USING (ring_id) WHERE p.ended_at IS NULL OR p.nth <= $1 ORDER BY k.ring_id, p.pair_id
 """
+_LAST: Final = "SELECT coalesce(max(position), 0) FROM es.events WHERE position <= $1"
 _AS_IT_IS: Final = (
     "ring_id", "pair_id", "app_id", "tenant", "environment", "secret_digest", "lineage_id", "valid_until", "expires_at", "suspended",
 )  # fmt: skip
@@ -120,10 +121,13 @@ class VerifierTable:
             await asyncio.sleep(self._bound)
 
     async def _load(self) -> int:
-        """One statement sees one snapshot; it holds everything up to the fence, and the tail repeats what it holds of the rest."""
+        """One statement sees one snapshot; it holds everything up to the fence, and the tail repeats what it holds of the rest.
+
+        The tail begins at the last row below the fence, not at the fence: a number that was rolled back may come again after a crash.
+        """
         db = await self._connect()
         try:
-            position = (await fence(db)).high
+            position: int = await db.fetchval(_LAST, (await fence(db)).high)
             async with db.transaction(readonly=True):
                 rows = [row async for row in db.cursor(_LOAD, ENDED_KEPT, prefetch=5_000)]
         finally:

@@ -219,3 +219,13 @@ async def test_a_suspended_ring_is_loaded_as_suspended(keys: Running, settings: 
     async with serving(settings) as restarted:
         verdict = (await restarted.verify(answer.json()["secret_key"])).json()
     assert (verdict["code"], verdict["detail"]) == ("APP_DISABLED", "Application is disabled!")
+
+
+async def test_the_route_is_documented_and_its_age_exported(keys: Running) -> None:
+    document = (await keys.http.get("/openapi.json")).json()
+    operation = document["paths"]["/v1/keys/verify"]["post"]
+    assert [next(iter(scheme)) for scheme in operation["security"]] == ["serviceToken", "secretKey"]
+    assert {"200", "401", "403", "413", "415", "422", "503"} <= set(operation["responses"])
+    internal = httpx.AsyncClient(transport=httpx.ASGITransport(keys.app.health), base_url="http://keys")
+    async with internal:
+        assert "\nverifier_age_seconds " in (await internal.get("/metrics")).text
