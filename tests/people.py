@@ -5,6 +5,7 @@ import email
 import email.policy
 import re
 import secrets
+import time
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -70,12 +71,15 @@ class Developer:
         made: dict[str, Any] = answer.json()
         return made
 
-    async def everything(self) -> tuple[dict[str, Any], dict[str, Any]]:
-        """From nothing to an app with keys."""
+    async def everything(self, patience: float = 0) -> tuple[dict[str, Any], dict[str, Any]]:
+        """From nothing to an app with keys; with `patience`, the seconds that keys may need to hear of the app after Kafka was away."""
         await self.register()
         assert (await self.sign_in()).status_code == 201
         await self.subscribe()
         app = await self.add_app()
+        until = time.monotonic() + patience
+        while (await self.call("GET", "keys", f"/v1/apps/{app['app_id']}/keys")).status_code == 404 and time.monotonic() < until:
+            await asyncio.sleep(0.1)
         return app, await self.generate(app["app_id"])
 
     async def verdict(self, key: str, **asked: str) -> str:

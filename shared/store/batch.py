@@ -77,8 +77,9 @@ def lock_name(idempotency: Idempotency) -> str:
 
 def choose(waiting: Iterable[Write]) -> list[Write]:
     """The writes, in order, that may share a transaction: no two touch one stream, one Idempotency-Key, one unique value or one
-    subject being minted or shredded; 5,000 events at most, but always the first."""
+    subject being minted or shredded, nor does one need a subject that another shreds; 5,000 events at most, but always the first."""
     taken: set[str] = set()
+    needed: set[str] = set()
     chosen: list[Write] = []
     events = 0
     for seen, write in enumerate(waiting):
@@ -86,16 +87,18 @@ def choose(waiting: Iterable[Write]) -> list[Write]:
             break
         wants = _touched(write)
         too_many = bool(chosen) and events + len(write.rows) > MOST_EVENTS
-        if not too_many and taken.isdisjoint(wants):
+        shredded = any(f"shred:{subject}" in taken for subject in write.needs) or not needed.isdisjoint(write.shreds)
+        if not too_many and not shredded and taken.isdisjoint(wants):
             chosen.append(write)
             events += len(write.rows)
         taken |= wants  # also for one that waits: those behind it must not overtake it
+        needed |= write.needs
     return chosen
 
 
 def _touched(write: Write) -> set[str]:
     wants = {f"stream:{stream}" for stream in write.heads} | {f"unique:{value}" for value in write.unique}
-    wants |= {f"subject:{subject}" for subject in (*write.mints, *write.shreds)}
+    wants |= {f"mint:{subject}" for subject in write.mints} | {f"shred:{subject}" for subject in write.shreds}
     if write.idempotency:
         wants.add(lock_name(write.idempotency))
     return wants

@@ -17,7 +17,7 @@ async def ledger(product: Product) -> AsyncIterator[Ledger]:
     """A fresh app of a fresh account, and nothing written to it yet."""
     async with httpx2.AsyncClient(timeout=15) as http:
         developer = Developer(product, http)
-        app, pair = await developer.everything()
+        app, pair = await developer.everything(patience=45)
         yield Ledger(developer, app["app_id"], pair["secret_key"])
 
 

@@ -41,6 +41,15 @@ def test_a_write_never_overtakes_one_that_it_must_wait_for() -> None:
     assert choose([a, b, c]) == [a]
 
 
+def test_what_needs_a_subject_never_shares_a_batch_with_its_erasure() -> None:
+    needs = replace(write_to("jar_1", Filled(1)), needs=frozenset({"acc_1"}))
+    shreds = replace(write_to("jar_2", Filled(1)), shreds=frozenset({"acc_1"}))
+    also_needs = replace(write_to("jar_3", Filled(1)), needs=frozenset({"acc_1"}))
+    assert choose([needs, shreds, also_needs]) == [needs]
+    assert choose([shreds, needs]) == [shreds]
+    assert choose([needs, also_needs]) == [needs, also_needs]
+
+
 def test_a_batch_is_bounded_but_always_takes_the_first() -> None:
     big = replace(write_to("jar_big", Filled(1)), rows=[*write_to("jar_big", Filled(1)).rows] * 6_000)
     assert choose([big, write_to("jar_2", Filled(1))]) == [big]
