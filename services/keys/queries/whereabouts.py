@@ -1,5 +1,7 @@
 """Where things are that commands and reactions name: apps, subscriptions, rings, streams of other services."""
 
+import asyncio
+import time
 from collections.abc import Sequence
 from typing import Final
 
@@ -28,14 +30,14 @@ class Whereabouts:
     async def app(self, app_id: str, owner_id: str) -> App:
         """The owner's app. One that was registered a moment ago may still be on its way, so this waits up to 2 s for it.
 
-        Raises AppNotFound, also for another owner's app.
+        Raises AppNotFound, also for another owner's app and after the same time, so that nobody learns which apps there are.
         """
-        statement = f"{_APPS} WHERE app_id = $1 AND owner_id = $2"
-        row = await self._pool.fetchrow(statement, app_id, owner_id)
-        if row is None and await wait_for(self._pool, FOREIGN, app_id, 1, ARRIVAL_SECONDS):
-            row = await self._pool.fetchrow(statement, app_id, owner_id)
-        if row is None:
-            raise AppNotFound
+        statement, ends, pause = f"{_APPS} WHERE app_id = $1 AND owner_id = $2", time.monotonic() + ARRIVAL_SECONDS, 0.005
+        while (row := await self._pool.fetchrow(statement, app_id, owner_id)) is None:
+            if time.monotonic() > ends:
+                raise AppNotFound
+            await asyncio.sleep(pause)
+            pause = min(2 * pause, 0.05)
         return App(*row)
 
     async def apps_of(self, owner_id: str, product_id: str | None = None) -> Sequence[App]:
