@@ -15,6 +15,7 @@ from typing import Final, TypeVar
 import asyncpg
 import uvloop
 from latchkey.consumer import Consumer
+from latchkey.deadline import is_stray
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
@@ -163,7 +164,9 @@ class Worker:
             try:
                 await part.run()
                 error = "it ended by itself"
-            except Exception as failure:  # noqa: BLE001  # whatever it was, the part must not stay dead
+            except (Exception, asyncio.CancelledError) as failure:  # whatever it was, the part must not stay dead
+                if isinstance(failure, asyncio.CancelledError) and not is_stray(failure):
+                    raise
                 error = type(failure).__name__
                 _log.exception("part %s failed", part.name)
             if self._stopping.is_set():

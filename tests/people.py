@@ -77,10 +77,15 @@ class Developer:
         assert (await self.sign_in()).status_code == 201
         await self.subscribe()
         app = await self.add_app()
-        until = time.monotonic() + patience
-        while (await self.call("GET", "keys", f"/v1/apps/{app['app_id']}/keys")).status_code == 404 and time.monotonic() < until:
-            await asyncio.sleep(0.1)
+        await self._heard_of(app["app_id"], patience)
         return app, await self.generate(app["app_id"])
+
+    async def _heard_of(self, app_id: str, patience: float) -> None:
+        until = time.monotonic() + patience
+        while time.monotonic() < until:
+            if (await self.call("GET", "keys", f"/v1/apps/{app_id}/keys")).status_code == 200:
+                return
+            await asyncio.sleep(0.1)
 
     async def verdict(self, key: str, **asked: str) -> str:
         """What the keys service says of a key to a machine of the platform."""

@@ -12,6 +12,7 @@ from typing import Final, Protocol
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from latchkey.beats import BEAT_KEY, decode_beat
+from latchkey.deadline import Abandoned, within
 from latchkey.directory import Directory
 from latchkey.freshness import NEVER, Freshness
 from latchkey.rings import decode_ring
@@ -21,9 +22,9 @@ RELOAD_SECONDS: Final = 300.0
 """After a longer cut the topic is read from its start: meanwhile it may have been made anew and have grown beyond where we were,
 and tombstones are only kept for 7 days.
 """
-SILENCE_SECONDS: Final = 30.0
-"""Beats come many times a second, so a client that gave nothing for so long is thrown away: some never recover by themselves."""
-_DEADLINE_SECONDS: Final = 15
+SILENCE_SECONDS: Final = 10.0
+"""Beats come several times a second, so a client that gave nothing for so long is thrown away: some never recover by themselves."""
+_DEADLINE_SECONDS: Final = 5.0
 _log = logging.getLogger("latchkey.verifier")
 
 
@@ -43,6 +44,7 @@ class LiveTable:
         """Set, and replaced by a new one, whenever something was read: who waits for a change looks again."""
         self.unreadable = 0
         """Records that could not be read; their rings are refused."""
+        self._session = 0
         self._restart()
 
     @property
@@ -57,13 +59,34 @@ class LiveTable:
     async def run(self) -> None:
         """Read for ever. Errors are logged and tried again; what was proven before runs out meanwhile."""
         while True:
+            self._session += 1
+            session = asyncio.create_task(self._listen(self._session))
             try:
-                async with self._clients() as (reader, asker), asyncio.TaskGroup() as group:
-                    group.create_task(self._read(reader))
-                    group.create_task(self._ask(asker))
+                await self._until_silent(session)
             except Exception as error:  # noqa: BLE001 - whatever it is, reading has to go on; until then the answers run out
                 _log.warning("the verifier topic cannot be read: %r", error)
-                await asyncio.sleep(min(0.2, self._bound))
+            finally:
+                # It may not let itself be cancelled; it is left behind, and knows by its number that it is not the one that counts.
+                session.cancel()
+                session.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+            await asyncio.sleep(min(0.2, self._bound))
+
+    async def _until_silent(self, session: "asyncio.Task[None]") -> None:
+        began = self._clock()
+        while True:
+            ended, _ = await asyncio.wait({session}, timeout=1.0)
+            if session.cancelled():
+                raise Abandoned
+            if ended:
+                return session.result()
+            silent = self._clock() - max(self._heard_at, began)
+            if silent > SILENCE_SECONDS:
+                raise BadState(f"nothing was heard for {silent:.0f} s")
+
+    async def _listen(self, session: int) -> None:
+        async with self._clients() as (reader, asker), asyncio.TaskGroup() as group:
+            group.create_task(self._read(reader, session))
+            group.create_task(self._ask(asker, session))
 
     def _restart(self) -> None:
         self.directory, self._freshness = Directory(), Freshness(self._bound)
@@ -84,8 +107,7 @@ class LiveTable:
                 )
                 client.assign([self._partition])
                 exits.push_async_callback(_stopped, client)
-                async with asyncio.timeout(_DEADLINE_SECONDS):
-                    await client.start()
+                await within(_DEADLINE_SECONDS, client.start())
                 made.append(client)
             reader, asker = made
             asker.pause(self._partition)
@@ -93,8 +115,7 @@ class LiveTable:
             yield reader, asker
 
     async def _take_up(self, reader: AIOKafkaConsumer) -> None:
-        async with asyncio.timeout(_DEADLINE_SECONDS):
-            end = (await reader.end_offsets([self._partition]))[self._partition]
+        end = (await within(_DEADLINE_SECONDS, reader.end_offsets([self._partition])))[self._partition]
         if end < self._next or self._cut_too_long():
             self._restart()
         if not self._loaded:
@@ -105,21 +126,21 @@ class LiveTable:
     def _cut_too_long(self) -> bool:
         return self._next > 0 and self._clock() - self._heard_at > RELOAD_SECONDS
 
-    async def _ask(self, asker: AIOKafkaConsumer) -> None:
+    async def _ask(self, asker: AIOKafkaConsumer, session: int) -> None:
         while True:
             t0, read = self._clock(), self._next
-            async with asyncio.timeout(_DEADLINE_SECONDS):
-                end = (await asker.end_offsets([self._partition]))[self._partition]
+            end = (await within(_DEADLINE_SECONDS, asker.end_offsets([self._partition])))[self._partition]
+            self._still(session)
             if end < read:
                 raise BadState("the topic ends before what was read of it: it was made anew")
             self._freshness.asked(t0, end)
             await asyncio.sleep(self._bound / 8)
 
-    async def _read(self, reader: AIOKafkaConsumer) -> None:
+    async def _read(self, reader: AIOKafkaConsumer, session: int) -> None:
         began, known = self._clock(), self._next == 0
         while True:
-            async with asyncio.timeout(_DEADLINE_SECONDS):
-                batches = await reader.getmany(self._partition, timeout_ms=200, max_records=2000)
+            batches = await within(_DEADLINE_SECONDS, reader.getmany(self._partition, timeout_ms=200, max_records=2000))
+            self._still(session)
             records = batches.get(self._partition, ())
             self._suspect(began, heard=bool(records))
             if records and not known:
@@ -137,12 +158,14 @@ class LiveTable:
             self.turned.set()
             self.turned = asyncio.Event()
 
+    def _still(self, session: int) -> None:
+        """Raise in a session that was left behind, before it touches the table."""
+        if session != self._session:
+            raise BadState("another session reads the topic now")
+
     def _suspect(self, began: float, *, heard: bool) -> None:
-        """Raise when this session, begun at `began`, must end: it is deaf, or it was for so long that the topic may be another one."""
-        now = self._clock()
-        silent = now - max(self._heard_at, began)
-        if not heard and silent > SILENCE_SECONDS:
-            raise BadState(f"nothing was heard for {silent:.0f} s")
+        """Raise when this session, begun at `began`, was deaf for so long that the topic may be another one."""
+        silent = self._clock() - max(self._heard_at, began)
         if heard and self._next > 0 and silent > self._bound:
             raise BadState("nothing was heard for longer than the bound: before more is believed, the topic is looked at again")
 
@@ -176,5 +199,4 @@ def _digest(record: _Record) -> bytes:
 
 async def _stopped(client: AIOKafkaConsumer) -> None:
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(5):
-            await client.stop()
+        await within(_DEADLINE_SECONDS, client.stop())

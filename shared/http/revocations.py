@@ -9,6 +9,7 @@ from typing import Final, Self
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from latchkey.deadline import is_stray, within
 from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode
 from latchkey.events import PublicEvent
 from latchkey.events.identity import AccountErased, SessionsRevoked
@@ -20,6 +21,7 @@ REMEMBERED: Final = 600.0  # seconds; twice as long as an access token lives
 _MOST: Final = 200_000
 _RETRY: Final = 1.0
 _STOP: Final = 5.0
+_DEADLINE: Final = 15.0
 _EVERY: Final = 2**31
 _log = structlog.get_logger()
 
@@ -80,7 +82,9 @@ class KafkaRevocations(Heard):
         while True:
             try:
                 await self._listen()
-            except Exception as error:  # noqa: BLE001 - whatever the driver raises: listening goes on
+            except (Exception, asyncio.CancelledError) as error:
+                if isinstance(error, asyncio.CancelledError) and not is_stray(error):
+                    raise
                 _log.warning("revocations are not heard; tokens end by age", error=type(error).__name__)
             await asyncio.sleep(_RETRY)
 
@@ -89,7 +93,7 @@ class KafkaRevocations(Heard):
         consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
         consumer.assign(partitions)
         try:
-            await consumer.start()
+            await within(_DEADLINE, consumer.start())
             # The ends first: what arrives between the two questions is then read twice, and not never.
             ends = await consumer.end_offsets(partitions)
             since = int((time.time() - REMEMBERED) * 1000)
@@ -98,12 +102,11 @@ class KafkaRevocations(Heard):
                 first = recent[partition]
                 consumer.seek(partition, ends[partition] if first is None else first.offset)
             while True:
-                for records in (await consumer.getmany(timeout_ms=1_000)).values():
+                for records in (await within(_DEADLINE, consumer.getmany(timeout_ms=1_000))).values():
                     for record in records:
                         self._take(record.value)
         finally:
-            async with asyncio.timeout(_STOP):
-                await consumer.stop()
+            await within(_STOP, consumer.stop())
 
     def _take(self, value: bytes | None) -> None:
         try:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from latchkey.deadline import is_stray
 from latchkey.topics import TOPICS, Topic
 
 from shared.relay.cursor import Cursor
@@ -67,7 +68,9 @@ class Relay:
                 started = time.monotonic()
                 try:
                     await self._session(lease)
-                except Exception as error:  # noqa: BLE001  # whatever it was, the answer is a new producer and the durable cursor
+                except (Exception, asyncio.CancelledError) as error:  # the answer is a new producer and the durable cursor
+                    if isinstance(error, asyncio.CancelledError) and not is_stray(error):
+                        raise
                     self._gauges.discarded.inc()
                     _log.warning("relay: the producer is thrown away after %r", error)
                 pause = _PAUSES[0] if time.monotonic() - started > _PAUSES[1] else min(2 * pause, _PAUSES[1])

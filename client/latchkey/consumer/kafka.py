@@ -1,6 +1,5 @@
 """One Kafka client of a consumer: how it is set up, told what is done, and given up."""
 
-import asyncio
 import contextlib
 from collections.abc import Awaitable, Callable
 
@@ -8,6 +7,7 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from latchkey.consumer.policy import Policy
+from latchkey.deadline import Abandoned, within
 
 _STOP_SECONDS = 5
 
@@ -35,16 +35,14 @@ def connect(bootstrap: str, group: str, member: str | None, policy: Policy) -> A
 
 async def tell(kafka: AIOKafkaConsumer, offsets: dict[TopicPartition, int]) -> None:
     """Commit to Kafka what Postgres holds already; failing to costs nothing."""
-    with contextlib.suppress(KafkaError, TimeoutError):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await kafka.commit(offsets)
+    with contextlib.suppress(KafkaError, TimeoutError, Abandoned):
+        await within(_STOP_SECONDS, kafka.commit(offsets))
 
 
 async def give_up(kafka: AIOKafkaConsumer) -> None:
     """Leave the group and close. The client may hang in its own stop while the broker is away (aiokafka #1101), hence bounded."""
     with contextlib.suppress(Exception):
-        async with asyncio.timeout(_STOP_SECONDS):
-            await kafka.stop()
+        await within(_STOP_SECONDS, kafka.stop())
 
 
 class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

@@ -19,6 +19,7 @@ from latchkey.consumer.partitions import Partitions, Record
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.pulse import Pulse
 from latchkey.consumer.waiting import wait_for
+from latchkey.deadline import is_stray, within
 from latchkey.topics import BY_NAME
 
 HEALTHY_SECONDS = 60.0
@@ -76,7 +77,9 @@ class Consumer:
                 began = time.monotonic()
                 try:
                     await self._one_client()
-                except Exception as error:  # noqa: BLE001 - whatever it is, consuming has to go on, and the status says it
+                except (Exception, asyncio.CancelledError) as error:
+                    if isinstance(error, asyncio.CancelledError) and not is_stray(error):
+                        raise
                     self._failed(error, "the Kafka client is made anew")
                     self.status.clients_recreated += 1
                     # A client that worked for a while earned a quick second try.
@@ -113,8 +116,7 @@ class Consumer:
         kafka = connect(self._bootstrap, self._group, self._member, self._policy)
         try:
             kafka.subscribe(self._topics, listener=Revoked(self.on_revoked))
-            async with asyncio.timeout(self._policy.start_seconds):
-                await kafka.start()
+            await within(self._policy.start_seconds, kafka.start())
             self._pulse.begin()
             while not self._stopping.is_set():
                 await self._turn(kafka)
@@ -129,8 +131,7 @@ class Consumer:
         if self._pulse.recheck_due():
             self._partitions.forget()
         await self._take_up(kafka)
-        async with asyncio.timeout(self._policy.kafka_seconds):
-            batches = await kafka.getmany(timeout_ms=self._policy.poll_ms)
+        batches = await within(self._policy.kafka_seconds, kafka.getmany(timeout_ms=self._policy.poll_ms))
         self._idle.clear()
         try:
             async with asyncio.TaskGroup() as group:
@@ -179,7 +180,7 @@ class Consumer:
             offsets = {partition: held.next_offset for partition, held in self._partitions.held().items()}
             self._committing = asyncio.create_task(tell(kafka, offsets))
 
-    def _failed(self, error: Exception, consequence: str) -> None:
+    def _failed(self, error: BaseException, consequence: str) -> None:
         self.status.failures += 1
         self.status.last_error = f"{type(error).__name__}: {error}"
         _log.warning("%s: %s (%s)", self._ledger.name, consequence, self.status.last_error)

@@ -1,6 +1,5 @@
 """The partitions a consumer holds: taking them up, checking that the topic is still the same, applying what comes."""
 
-import asyncio
 import contextlib
 import logging
 from collections.abc import Sequence
@@ -19,6 +18,7 @@ from latchkey.consumer.plan import Place
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.reading import arrival, digest
 from latchkey.consumer.tables import borrowed
+from latchkey.deadline import within
 
 _log = logging.getLogger("latchkey.consumer")
 
@@ -57,8 +57,8 @@ class Partitions:
         failed: dict[TopicPartition, Exception] = {}
         if not missing:
             return failed
-        async with asyncio.timeout(self._policy.kafka_seconds):
-            firsts, ends = await kafka.beginning_offsets(missing), await kafka.end_offsets(missing)
+        firsts = await within(self._policy.kafka_seconds, kafka.beginning_offsets(missing))
+        ends = await within(self._policy.kafka_seconds, kafka.end_offsets(missing))
         for partition in missing:
             count = len(kafka.partitions_for_topic(partition.topic) or ())
             try:
