@@ -47,6 +47,7 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 	$(IN)mypy $(PYTHON_CODE)
 	$(IN)lint-imports --no-logo
 	$(IN)python -m tests.house.gate
+	$(IN)python -m latchkey.contracts --check
 	$(IN)python -m shared.http.error_pages --check
 	$(IN)pytest -q -m "not stack and not slow and not long"
 

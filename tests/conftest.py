@@ -1,5 +1,6 @@
 """The one fixture that gives tests the real PostgreSQL, Valkey and Kafka, and the law of the unit tests: no socket, two seconds in all."""
 
+import gc
 import os
 import signal
 import sys
@@ -39,6 +40,12 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
     finally:
         _law["in_unit_test"] = False
         _spent["seconds"] += time.process_time() - began
+
+
+def pytest_collection_finish() -> None:
+    """Leave what was imported out of every later collection of garbage: it lives as long as the run."""
+    gc.collect()
+    gc.freeze()
 
 
 def pytest_configure() -> None:

@@ -6,6 +6,8 @@ import pytest
 
 from tests.house.sizes import Source, sources, strays
 
+pytestmark = pytest.mark.slow  # it parses sources
+
 OPENING = '"""A sentence."""\n'
 FUNCTION = "def f() -> None:\n" + "    x = 1\n" * 50
 

@@ -15,6 +15,8 @@ from latchkey.contracts.gate import different, write
 from latchkey.envelope import decode
 from latchkey.events import EVENTS, PublicEvent
 
+pytestmark = pytest.mark.slow  # it writes files
+
 FOLDER = Path(__file__).parents[3] / "contracts"
 FILES = contract()
 Change = Callable[[dict[str, Any]], Any]

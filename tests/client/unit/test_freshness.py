@@ -10,6 +10,8 @@ from latchkey.beats import Beat, Beats, boot_clock, decode_beat, encode_beat
 from latchkey.freshness import Freshness
 from latchkey.states import BadState
 
+pytestmark = pytest.mark.slow  # it simulates hours
+
 BOUND = 1.0
 NEGATIVE = b'{"leader":"l","number":1,"as_of":1,"d":-1,"as_of_wall":"2026-11-23T00:00:00+00:00"}'
 WALL = datetime(2026, 11, 23, tzinfo=UTC)

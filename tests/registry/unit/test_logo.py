@@ -11,6 +11,8 @@ from services.registry.domain.errors import LogoTooLarge, LogoTooManyPixels, Log
 from services.registry.domain.logo import MOST_BYTES, MOST_PIXELS, SIDE, redrawn
 from tests.registry.images import BOMBS, BROKEN, OTHERS, POLYGLOTS, SCRIPT, annotated, bomb, of_bytes, picture, talkative
 
+pytestmark = pytest.mark.slow  # it draws pictures
+
 
 @pytest.fixture(autouse=True)
 def bomb_warnings_are_errors() -> Iterator[None]:

@@ -6,6 +6,8 @@ from services.registry.domain import details, places
 from shared.errors import NotFound
 from tests.registry.builders import a_form, wide, wrong
 
+pytestmark = pytest.mark.slow  # it loads the tables of all countries
+
 
 def test_s24_countries_are_iso_3166_in_the_order_of_their_names() -> None:
     countries = places.countries()

@@ -8,6 +8,8 @@ import pytest
 from shared.testing.tokens import person
 from tests.shared.http.toy_api import Things
 
+pytestmark = pytest.mark.slow  # whole requests through the app
+
 BODY = {"name": "ab", "size": 2}
 
 

@@ -20,6 +20,8 @@ from shared.testing.tokens import person
 from tests.shared.http.conftest import Built, Lines
 from tests.shared.http.toy_api import Things, toy
 
+pytestmark = pytest.mark.slow  # whole requests through the app
+
 TRACE = "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01"
 FRESH = re.compile(r"req_[0-9a-f]{24}")
 

@@ -14,6 +14,8 @@ from shared.http.refusals import BadCursor
 from shared.testing.tokens import person
 from tests.shared.http.toy_api import Things
 
+pytestmark = pytest.mark.slow  # whole requests through the app
+
 few = settings(max_examples=20, database=None)
 CURSORS = Cursors(bytes(32))
 

@@ -12,6 +12,8 @@ from shared.testing.tokens import machine, person
 from tests.shared.http.conftest import Built, Lines
 from tests.shared.http.toy_api import Things
 
+pytestmark = pytest.mark.slow  # whole requests through the app
+
 JSON = {"content-type": "application/json"}
 
 
