@@ -1,6 +1,7 @@
 """One test for each status that the kit answers by itself, and what every problem document has."""
 
 import asyncio
+from collections.abc import Callable
 
 import asyncpg
 import httpx2 as httpx
@@ -54,15 +55,15 @@ async def test_401_names_the_scheme_and_wins_over_every_fault_of_the_body(api: h
 
 
 @pytest.mark.parametrize(
-    ("path", "headers", "expected"),
+    ("path", "caller", "expected"),
     [
-        ("/v1/feed", person(), "auth.wrong_kind_of_caller"),
-        ("/v1/feed", machine("feed:keys"), "auth.scope_missing"),
-        ("/v1/things/x", machine("feed:toy"), "auth.wrong_kind_of_caller"),
+        ("/v1/feed", person, "auth.wrong_kind_of_caller"),
+        ("/v1/feed", lambda: machine("feed:keys"), "auth.scope_missing"),
+        ("/v1/things/x", lambda: machine("feed:toy"), "auth.wrong_kind_of_caller"),
     ],
 )
-async def test_403(api: httpx.AsyncClient, path: str, headers: dict[str, str], expected: str) -> None:
-    answer = await api.get(path, headers=headers)
+async def test_403(api: httpx.AsyncClient, path: str, caller: Callable[[], dict[str, str]], expected: str) -> None:
+    answer = await api.get(path, headers=caller())
     assert (answer.status_code, code(answer)) == (403, expected)
 
 
