@@ -10,6 +10,7 @@ PYTHON_CODE := shared services client stack demo benchmarks tests
 MEMBERS := $(wildcard pyproject.toml uv.lock */pyproject.toml services/*/pyproject.toml)
 READY := .venv/.ready
 only ?= tests
+BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
 
 .PHONY: help demo up down status logs test test-long check bench clean
 
@@ -35,10 +36,10 @@ status: $(READY)  ## what runs, and whether it serves
 logs: $(READY)  ## the end of the logs   (of=keys-main one process, follow=1 goes on)
 	@$(IN)python -m stack logs $(of) $(if $(follow),--follow)
 
-test: $(READY)  ## every test, on real parts   (only=tests/keys)
+test: $(READY) $(BROWSER)  ## every test, on real parts   (only=tests/keys)
 	@$(IN)pytest -q -m "not long" $(only)
 
-test-long: $(READY)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
+test-long: $(READY) $(BROWSER)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
 	@$(IN)pytest -q -m long --timeout=3600 $(only)
 
 check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit tests
@@ -59,3 +60,6 @@ clean: $(READY)  ## remove the stack with all its data, after asking   (YES=1 do
 
 $(READY): $(MEMBERS) stack/bootstrap.sh
 	@bash stack/bootstrap.sh
+
+.venv/.browser: stack/bootstrap.sh | $(READY)
+	@bash stack/bootstrap.sh browser

@@ -1,11 +1,31 @@
 #!/usr/bin/env bash
 # Bring what a clean machine lacks: system packages, a virtual environment, uv in it, the locked dependencies.
-# The Makefile runs it when .venv/.ready is missing or older than the lock, and not otherwise.
+# The Makefile runs it when .venv/.ready is missing or older than the lock, and not otherwise. With the word `browser` it brings Chromium
+# instead, which only the tests of the portal need; the Makefile asks for that once, before the first run that includes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
 python=${PYTHON:-python3}
 stop() { echo "✗ $*" >&2; exit 1; }
+
+install() {  # system packages, as root or through a sudo that asks nothing; else say which are missing
+    local as_root
+    if [ "$(id -u)" -eq 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo); else as_root=(false); fi
+    if [ "${as_root[*]:-}" = false ] || ! command -v apt-get >/dev/null; then
+        stop "These system packages are missing: $*. Install them (Debian, Ubuntu: sudo apt-get install $*) and start again."
+    fi
+    echo "Installing system packages: $*"
+    "${as_root[@]}" apt-get update -qq -o DPkg::Lock::Timeout=120 >/dev/null
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" \
+        >/dev/null </dev/null || stop "apt-get could not install $*; its words stand above."
+}
+
+if [ "${1:-}" = browser ]; then
+    command -v chromium >/dev/null || install chromium
+    chromium --version >/dev/null 2>&1 || stop "There is a chromium, but it does not start; on Ubuntu the package only points at a snap."
+    touch .venv/.browser
+    exit
+fi
 
 command -v "$python" >/dev/null || stop "Python 3.11 or newer is missing: install it, or name it: PYTHON=/path/to/python3 make …"
 "$python" -c 'import sys; sys.exit(sys.version_info < (3, 11))' || stop "$("$python" -V) is too old, 3.11 is needed: PYTHON=/path/to/python3 make …"
@@ -20,16 +40,7 @@ missing=()
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
 java_is_17 || missing+=(openjdk-17-jre-headless)
 command -v mvn >/dev/null || missing+=(maven)
-if [ ${#missing[@]} -gt 0 ]; then
-    if [ "$(id -u)" -eq 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo); else as_root=(false); fi
-    if [ "${as_root[*]:-}" = false ] || ! command -v apt-get >/dev/null; then
-        stop "These system packages are missing: ${missing[*]}. Install them (Debian, Ubuntu: sudo apt-get install ${missing[*]}) and start again."
-    fi
-    echo "Installing system packages: ${missing[*]}"
-    "${as_root[@]}" apt-get update -qq -o DPkg::Lock::Timeout=120 >/dev/null
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "${missing[@]}" \
-        >/dev/null </dev/null || stop "apt-get could not install ${missing[*]}; its words stand above."
-fi
+[ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 
 [ -x .venv/bin/python ] || "$python" -m venv .venv
 if [ ! -x .venv/bin/uv ]; then

@@ -4,7 +4,7 @@ from collections.abc import Mapping
 
 from stack.databases import Database
 from stack.endpoints import PartEndpoints
-from stack.ports import HOST
+from stack.ports import HOST, SERVICES
 
 MAIL_FROM = "Latchkey <noreply@latchkey.localhost>"
 
@@ -29,6 +29,12 @@ def service_environment(
     if service == "identity":
         settings |= {"SMTP_HOST": parts.smtp_host, "SMTP_PORT": str(parts.smtp_port), "MAIL_FROM": MAIL_FROM}
     return {f"{service.upper()}_{name}": value for name, value in settings.items()}
+
+
+def portal_environment(*, port: int, master_key: str, ports: Mapping[str, int]) -> dict[str, str]:
+    """Return the variables of the portal. It is a client of the four services and knows no part of the stack."""
+    services = {f"PORTAL_{service.upper()}_URL": f"http://{HOST}:{ports[service]}" for service in SERVICES}
+    return {"PORTAL_HOST": HOST, "PORTAL_PORT": str(port), "PORTAL_MASTER_KEY": master_key, **services}
 
 
 def owner_environment(service: str, database: Database) -> dict[str, str]:

@@ -7,7 +7,7 @@ import pytest
 from stack.credentials import credential, password
 from stack.databases import Database
 from stack.endpoints import PartEndpoints
-from stack.environment import owner_environment, service_environment
+from stack.environment import owner_environment, portal_environment, service_environment
 from stack.layout import Layout, read_json
 
 PARTS = PartEndpoints(
@@ -49,6 +49,18 @@ def test_a_process_that_serves_does_not_learn_the_owners_address(service: str) -
     database = Database.at(PARTS.postgres_superuser, service, "secret")
     assert database.owner not in told(service).values()
     assert owner_environment(service, database) == {f"{service.upper()}_OWNER_DATABASE_URL": database.owner}
+
+
+def test_the_portal_is_told_where_the_services_are_and_nothing_of_the_parts() -> None:
+    assert portal_environment(port=8080, master_key="a2V5", ports=PORTS) == {
+        "PORTAL_HOST": "127.0.0.1",
+        "PORTAL_PORT": "8080",
+        "PORTAL_MASTER_KEY": "a2V5",
+        "PORTAL_IDENTITY_URL": "http://127.0.0.1:8001",
+        "PORTAL_REGISTRY_URL": "http://127.0.0.1:8002",
+        "PORTAL_KEYS_URL": "http://127.0.0.1:8003",
+        "PORTAL_METRICS_URL": "http://127.0.0.1:8004",
+    }
 
 
 def test_secrets_are_made_up_once_for_their_owner_only(tmp_path_factory: pytest.TempPathFactory) -> None:
