@@ -6,12 +6,14 @@ from pathlib import Path
 
 from latchkey.contracts.documents import contract
 from latchkey.contracts.gate import broken, different, write
+from latchkey.contracts.page import page
 
 
 def main(arguments: list[str] | None = None) -> int:
     """Return 0 when all is well, 1 with a sentence for each thing that is not. A version that would break is never written over."""
     parser = argparse.ArgumentParser(prog="python -m latchkey.contracts", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("contracts"), help="where the contract lies (default: contracts)")
+    parser.add_argument("--page", type=Path, default=Path("docs/events.md"), help="the page for people (default: docs/events.md)")
     parser.add_argument("--check", action="store_true", help="write nothing, fail on any difference")
     parser.add_argument("--against", type=Path, help="another copy of the folder, such as the released one, whose schemas must hold too")
     options = parser.parse_args(arguments)
@@ -21,8 +23,11 @@ def main(arguments: list[str] | None = None) -> int:
         faults += broken(options.against, files)
     if options.check:
         faults += different(options.folder, files)
+        if not options.page.is_file() or options.page.read_text("utf-8") != page():
+            faults.append(f"{options.page}: differs from the code")
     elif not faults:
         write(options.folder, files)
+        write(options.page.parent, {options.page.name: page()})
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
     if faults:

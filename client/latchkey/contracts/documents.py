@@ -7,7 +7,19 @@ from typing import Any, Final
 from latchkey.contracts.samples import sample_envelope
 from latchkey.envelope import CONTENT_TYPE, SCHEMA_PREFIX
 from latchkey.events import EVENTS, PublicEvent
-from latchkey.topics import IDENTITY_ERASURE_STATE, KEYS_VERIFIER_STATE, TOPICS, Topic
+from latchkey.topics import (
+    IDENTITY_ACCOUNT_EVENTS,
+    IDENTITY_ERASURE_STATE,
+    KEYS_KEYRING_EVENTS,
+    KEYS_KEYRING_STATE,
+    KEYS_VERIFIER_STATE,
+    METRICS_TRANSACTION_EVENTS,
+    REGISTRY_APP_EVENTS,
+    REGISTRY_APP_STATE,
+    REGISTRY_SUBSCRIPTION_EVENTS,
+    TOPICS,
+    Topic,
+)
 
 _DRAFT: Final = "https://json-schema.org/draft/2020-12/schema"
 _TEXT: Final = {"type": "string", "minLength": 1}
@@ -42,10 +54,18 @@ _STATE: Final[dict[str, Any]] = {
     },
     "required": ["globalposition", "kind", "subject", "streamversion", "data"],
 }
-_PURPOSE: Final = {
-    KEYS_VERIFIER_STATE: "Digests and rules of all keys, for verifiers only; the key `!` is the leader's heartbeat.",
+PURPOSE: Final = {
+    IDENTITY_ACCOUNT_EVENTS: "Accounts, by id alone: that they came, were proven, signed out and went.",
     IDENTITY_ERASURE_STATE: "Accounts that were erased; never tombstoned.",
+    REGISTRY_APP_EVENTS: "Apps: what became of each, without contact data.",
+    REGISTRY_APP_STATE: "Every app as it stands now.",
+    REGISTRY_SUBSCRIPTION_EVENTS: "Which account subscribes to which product.",
+    KEYS_KEYRING_EVENTS: "The key pairs of each app and environment: made, rotated, refused.",
+    KEYS_KEYRING_STATE: "Every keyring as it stands now, without any secret.",
+    KEYS_VERIFIER_STATE: "Digests and rules of all keys, for verifiers only; the key `!` is the leader's heartbeat.",
+    METRICS_TRANSACTION_EVENTS: "Transactions that apps recorded, and what became of them.",
 }
+"""What each topic is for, in a sentence."""
 
 
 def contract() -> dict[str, str]:
@@ -97,7 +117,7 @@ def _messages_of(topic: Topic) -> list[str]:
 def _channel(topic: Topic) -> dict[str, Any]:
     return {
         "address": topic.name,
-        "description": _PURPOSE.get(topic.name, "States, compacted." if topic.compacted else "Events, kept for 30 days."),
+        "description": PURPOSE[topic.name],
         "messages": {name: {"$ref": f"#/components/messages/{name}"} for name in _messages_of(topic)},
         "bindings": {"kafka": {"topic": topic.name, "partitions": topic.partitions, "topicConfiguration": _configuration(topic.config)}},
     }

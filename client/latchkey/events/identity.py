@@ -1,6 +1,8 @@
 """What identity publishes about accounts. No name, no address: an account is its id."""
 
-from typing import ClassVar
+from typing import Annotated, ClassVar
+
+from pydantic import Field
 
 from latchkey.events.public import AccountId, Instant, PublicEvent
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
@@ -33,8 +35,10 @@ class SessionsRevoked(AccountEvent):
 
     event_name: ClassVar[str] = "identity.SessionsRevoked"
 
-    generation: int | None = None
-    session_id: str | None = None
+    generation: Annotated[int | None, Field(description="access tokens of a lower generation are refused; null when one session ended")] = (
+        None
+    )
+    session_id: Annotated[str | None, Field(description="the one session that ended, ses_…; null when all of them did")] = None
 
 
 class AccountErased(AccountEvent):

@@ -7,9 +7,11 @@ from pydantic import Field
 from latchkey.events.public import AppId, Environment, Instant, PublicEvent, open_enum
 from latchkey.topics import KEYS_KEYRING_EVENTS
 
-PairId = Annotated[str, Field(description="kp_…")]
+PairId = Annotated[str, Field(description="the pair, kp_…")]
 LineageId = Annotated[str, Field(description="stays the same from pair to pair across rotations")]
-SuspensionReason = Annotated[str, open_enum("app_disabled", "app_archived", "unsubscribed", "account_erased")]
+SuspensionReason = Annotated[
+    str, open_enum("app_disabled", "app_archived", "unsubscribed", "account_erased", meaning="why no pair of the ring works")
+]
 
 
 class KeyringEvent(PublicEvent):
@@ -17,7 +19,7 @@ class KeyringEvent(PublicEvent):
 
     topic: ClassVar[str] = KEYS_KEYRING_EVENTS
 
-    ring_id: Annotated[str, Field(description="kr_…")]
+    ring_id: Annotated[str, Field(description="the keyring of the app and environment, kr_…")]
     app_id: AppId
     environment: Environment
 
@@ -34,12 +36,12 @@ class KeyPairGenerated(PairEvent):
     event_name: ClassVar[str] = "keys.KeyPairGenerated"
 
     lineage_id: LineageId
-    public_key: str
-    secret_last_four: str
-    expires_at: Instant | None = None
-    scopes: tuple[str, ...] = ()
-    allowed_origins: tuple[str, ...] = ()
-    allowed_ips: Annotated[tuple[str, ...], Field(description="addresses and CIDR ranges")] = ()
+    public_key: Annotated[str, Field(description="in clear, lk_pk_…; it identifies and is no secret")]
+    secret_last_four: Annotated[str, Field(description="the last four characters of the secret key, by which people tell keys apart")]
+    expires_at: Annotated[Instant | None, Field(description="RFC 3339, in UTC: refused from then on; null: never")] = None
+    scopes: Annotated[tuple[str, ...], Field(description="what the pair may be used for; empty: everything")] = ()
+    allowed_origins: Annotated[tuple[str, ...], Field(description="origins of browsers that may use it; empty: all")] = ()
+    allowed_ips: Annotated[tuple[str, ...], Field(description="addresses and CIDR ranges that may use it; empty: all")] = ()
 
 
 class KeySecretRevealed(PairEvent):
@@ -53,10 +55,10 @@ class KeyRotated(KeyringEvent):
 
     event_name: ClassVar[str] = "keys.KeyRotated"
 
-    old_pair_id: PairId
-    new_pair_id: PairId
+    old_pair_id: Annotated[str, Field(description="the pair that is replaced, kp_…")]
+    new_pair_id: Annotated[str, Field(description="the pair that follows it, kp_…")]
     lineage_id: LineageId
-    old_valid_until: Instant | None = None
+    old_valid_until: Annotated[Instant | None, Field(description="RFC 3339, in UTC: end of the overlap; null: refused at once")] = None
 
 
 class KeyRotationFinished(KeyringEvent):
@@ -64,8 +66,8 @@ class KeyRotationFinished(KeyringEvent):
 
     event_name: ClassVar[str] = "keys.KeyRotationFinished"
 
-    old_pair_id: PairId
-    new_pair_id: PairId
+    old_pair_id: Annotated[str, Field(description="the pair that is replaced, kp_…")]
+    new_pair_id: Annotated[str, Field(description="the pair that follows it, kp_…")]
 
 
 class KeyDisabled(PairEvent):
@@ -73,7 +75,7 @@ class KeyDisabled(PairEvent):
 
     event_name: ClassVar[str] = "keys.KeyDisabled"
 
-    reason: Annotated[str, open_enum("requested", "rotated")]
+    reason: Annotated[str, open_enum("requested", "rotated", meaning="why it is refused")]
 
 
 class KeyEnabled(PairEvent):

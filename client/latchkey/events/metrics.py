@@ -7,11 +7,21 @@ from pydantic import Field
 from latchkey.events.public import AppId, Environment, Instant, PublicEvent, open_enum
 from latchkey.topics import METRICS_TRANSACTION_EVENTS
 
-Amount = Annotated[str, Field(pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$", description="decimal text with the currency's exponent")]
-Currency = Annotated[str, Field(description="ISO 4217")]
+Amount = Annotated[
+    str,
+    Field(
+        pattern=r"^[0-9]{1,15}(\.[0-9]{1,4})?$",
+        description="decimal text in the currency's main unit, with the decimals of its ISO 4217 exponent",
+    ),
+]
+Currency = Annotated[str, Field(description="ISO 4217 code, three letters")]
+OccurredAt = Annotated[Instant, Field(description="RFC 3339, in UTC: when the payment happened, as the caller says")]
 Status = Annotated[
     str,
-    open_enum("created", "pending", "authorized", "succeeded", "failed", "cancelled", "refunded", "partially_refunded", "disputed"),
+    open_enum(
+        *("created", "pending", "authorized", "succeeded", "failed", "cancelled", "refunded", "partially_refunded", "disputed"),
+        meaning="where the payment stands",
+    ),
 ]
 
 
@@ -24,11 +34,11 @@ class TransactionEvent(PublicEvent):
     environment: Environment
     transaction_id: Annotated[str, Field(description="the id the caller gave it")]
     pair_id: Annotated[str, Field(description="the pair whose key recorded it")]
-    lineage_id: str
+    lineage_id: Annotated[str, Field(description="the pair's lineage, the same across rotations")]
     amount: Amount
     currency: Currency
     status: Status
-    provider_status: str | None = None
+    provider_status: Annotated[str | None, Field(description="what the payment provider calls the status")] = None
 
 
 class TransactionRecorded(TransactionEvent):
@@ -36,10 +46,10 @@ class TransactionRecorded(TransactionEvent):
 
     event_name: ClassVar[str] = "metrics.TransactionRecorded"
 
-    payment_mode: str | None = None
-    payment_gateway: str | None = None
-    reference: str | None = None
-    occurred_at: Instant
+    payment_mode: Annotated[str | None, Field(description="how it was paid, such as `card`, in the caller's words")] = None
+    payment_gateway: Annotated[str | None, Field(description="through whom it was paid, in the caller's words")] = None
+    reference: Annotated[str | None, Field(description="the caller's own reference; no personal data")] = None
+    occurred_at: OccurredAt
 
 
 class TransactionStatusChanged(TransactionEvent):
@@ -47,5 +57,5 @@ class TransactionStatusChanged(TransactionEvent):
 
     event_name: ClassVar[str] = "metrics.TransactionStatusChanged"
 
-    previous_status: Status
-    occurred_at: Instant
+    previous_status: Annotated[Status, Field(description="where the payment stood before")]
+    occurred_at: OccurredAt

@@ -25,12 +25,13 @@ class PublicEvent(BaseModel):
             cls.event_type = f"{cls.event_name}.v{cls.version}"
 
 
-def open_enum(*known: str) -> Any:
+def open_enum(*known: str, meaning: str) -> Any:
     """A field of text whose known values are written down, while a consumer must live with new ones."""
-    return Field(json_schema_extra={"x-known-values": list(known)})
+    return Field(json_schema_extra={"x-known-values": list(known)}, description=meaning)
 
 
-Instant = Annotated[AwareDatetime, Field(description="RFC 3339, in UTC")]
-AccountId = Annotated[str, Field(description="acc_…")]
-AppId = Annotated[str, Field(description="app_…")]
-Environment = Annotated[str, open_enum("live", "test")]
+Instant = Annotated[AwareDatetime, Field(description="RFC 3339, in UTC, to the microsecond")]
+AccountId = Annotated[str, Field(description="the account, acc_…")]
+AppId = Annotated[str, Field(description="the app, app_…")]
+ProductId = Annotated[str, Field(description="the product of the catalogue, such as `pay`")]
+Environment = Annotated[str, open_enum("live", "test", meaning="which of the app's two keyrings")]

@@ -4,11 +4,11 @@ from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from latchkey.events.public import AccountId, AppId, Instant, PublicEvent, open_enum
+from latchkey.events.public import AccountId, AppId, Instant, ProductId, PublicEvent, open_enum
 from latchkey.topics import REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
 
-AppStatus = Annotated[str, open_enum("active", "disabled", "archived")]
-Country = Annotated[str, Field(description="ISO 3166-1 alpha-2")]
+AppStatus = Annotated[str, open_enum("active", "disabled", "archived", meaning="where the app stands after the event")]
+Country = Annotated[str, Field(description="ISO 3166-1 alpha-2, two letters")]
 
 
 class AppEvent(PublicEvent):
@@ -25,7 +25,7 @@ class AppRegistered(AppEvent):
 
     event_name: ClassVar[str] = "registry.AppRegistered"
 
-    product_id: str
+    product_id: ProductId
     name: Annotated[str, Field(description="as shown to people; unique for its owner")]
     country: Country
     status: AppStatus
@@ -37,9 +37,9 @@ class AppDetailsChanged(AppEvent):
 
     event_name: ClassVar[str] = "registry.AppDetailsChanged"
 
-    changed: tuple[str, ...]
-    name: str | None = None
-    country: Country | None = None
+    changed: Annotated[tuple[str, ...], Field(description="names of the fields that changed, of those that are not personal")]
+    name: Annotated[str | None, Field(description="the new name, when it changed")] = None
+    country: Annotated[str | None, Field(description="ISO 3166-1 alpha-2: the new country, when it changed")] = None
 
 
 class AppLogoChanged(AppEvent):
@@ -47,7 +47,7 @@ class AppLogoChanged(AppEvent):
 
     event_name: ClassVar[str] = "registry.AppLogoChanged"
 
-    logo_hash: Annotated[str | None, Field(description="SHA-256 of the PNG, in hex")] = None
+    logo_hash: Annotated[str | None, Field(description="SHA-256 of the PNG, in hex; null: no logo")] = None
 
 
 class AppDisabled(AppEvent):
@@ -87,9 +87,9 @@ class SubscriptionEvent(PublicEvent):
 
     topic: ClassVar[str] = REGISTRY_SUBSCRIPTION_EVENTS
 
-    subscription_id: str
+    subscription_id: Annotated[str, Field(description="the subscription of the account to the product, sub_…")]
     account_id: AccountId
-    product_id: str
+    product_id: ProductId
 
 
 class ServiceSubscribed(SubscriptionEvent):

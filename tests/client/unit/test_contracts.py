@@ -1,29 +1,62 @@
 """The frozen contract: files and code agree, examples are what the schemas say, and no change that breaks a reader gets through."""
 
 import copy
+import hashlib
 import json
+import subprocess
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar, Literal
 
 import jsonschema_rs
 import pytest
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from latchkey.contracts import __main__ as gate_command
+from latchkey.contracts import page as event_page
 from latchkey.contracts.__main__ import main
 from latchkey.contracts.compatibility import breaks
 from latchkey.contracts.documents import contract, envelope_schema, event_schema
 from latchkey.contracts.gate import different, write
+from latchkey.contracts.page import page
 from latchkey.envelope import decode
 from latchkey.events import EVENTS, PublicEvent
+from latchkey.topics import REGISTRY_APP_EVENTS
+from pydantic import AwareDatetime, create_model
 
 pytestmark = pytest.mark.slow  # it writes files
 
 FOLDER = Path(__file__).parents[3] / "contracts"
+OFFICIAL = Path(__file__).parents[1] / "official"
 FILES = contract()
 Change = Callable[[dict[str, Any]], Any]
 
 
 def test_the_folder_is_what_the_code_says() -> None:
-    assert main(["--check", "--folder", str(FOLDER)]) == 0
+    assert main(["--check", "--folder", str(FOLDER), "--page", str(FOLDER.parent / "docs" / "events.md")]) == 0
+
+
+def official(name: str) -> Any:
+    """A schema of others, as it was published: its digest is the one that the table beside it names."""
+    raw = (OFFICIAL / name).read_bytes()
+    assert f"| `{hashlib.sha256(raw).hexdigest()}` |" in (OFFICIAL / "README.md").read_text("utf-8")
+    return json.loads(raw)
+
+
+def test_asyncapi_passes_the_official_schema_of_its_version() -> None:
+    document, checks = json.loads(FILES["asyncapi.json"]), jsonschema_rs.validator_for(official("asyncapi-3.0.0.json"))
+    assert [str(error) for error in checks.iter_errors(document)] == []
+    document["operations"]["publish.registry.app.events.v1"]["action"] = "shout"
+    assert not checks.is_valid(document)
+
+
+@pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
+def test_every_example_is_a_cloudevent_by_the_official_schema_and_kit(event: type[PublicEvent]) -> None:
+    raw = FILES[f"examples/{event.event_type}.json"]
+    assert jsonschema_rs.validator_for(official("cloudevents-1.0.json"), validate_formats=True).is_valid(json.loads(raw))
+    read = JSONFormat().read(CloudEvent, raw)
+    assert (read.get_type(), read.get_extension("streamversion")) == (event.event_type, 1)
 
 
 @pytest.mark.parametrize("event", EVENTS.values(), ids=EVENTS)
@@ -128,6 +161,84 @@ def test_what_may_not_change(change: Change, named: str) -> None:
     assert any(sentence.startswith(named) or named in sentence for sentence in sentences), sentences
 
 
+class Thing(PublicEvent):
+    """An event as the published version had it."""
+
+    event_name: ClassVar[str] = "registry.Thing"
+    topic: ClassVar[str] = REGISTRY_APP_EVENTS
+
+    app_id: str
+    kind: Literal["pk", "sk"]
+    unit: Literal["EUR"]
+    at: AwareDatetime
+    note: str | None = None
+
+
+PUBLISHED: dict[str, Any] = {name: (field.annotation, field) for name, field in Thing.model_fields.items()}
+
+
+class Bare(PublicEvent):
+    """The same event before it is given its fields again, one of them changed."""
+
+    event_name: ClassVar[str] = "registry.Thing"
+
+
+@pytest.mark.parametrize(
+    ("gone", "come", "named"),
+    [
+        ("", {"colour": (str, ...)}, "data.colour: a new field must be optional"),
+        ("note", {}, "data.note: the field was removed"),
+        ("at", {"moment": (AwareDatetime, ...)}, "data.at: the field was removed"),
+        ("app_id", {"app_id": (int, ...)}, "data.app_id.type: 'string' became 'integer'"),
+        ("kind", {"kind": (Literal["pk"], ...)}, "data.kind"),
+        ("unit", {"unit": (Literal["USD"], ...)}, "data.unit.const: 'EUR' became 'USD'"),
+        ("at", {"at": (date, ...)}, "data.at.format: 'date-time' became 'date'"),
+        ("note", {"note": (str | None, ...)}, "data.note: was optional"),
+    ],
+    ids=["added required", "removed", "renamed", "retyped", "narrowed enum", "changed const", "changed format", "made required"],
+)
+def test_each_breaking_change_of_an_event_class_is_caught(
+    gone: str, come: dict[str, Any], named: str, tmp_path: Path, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed: type[Bare] = create_model("Thing", __base__=Bare, **{name: field for name, field in PUBLISHED.items() if name != gone}, **come)
+    file = f"schemas/{Thing.event_type}.json"
+    write(tmp_path, FILES | {file: json.dumps(event_schema(Thing))})
+    monkeypatch.setattr(gate_command, "contract", lambda: FILES | {file: json.dumps(event_schema(changed))})
+    assert main(["--folder", str(tmp_path), "--page", str(tmp_path / "events.md")]) == 1
+    assert f"{file}: {named}" in capsys.readouterr().err
+    more: dict[str, Any] = {"colour": (str | None, None)}
+    same: type[Bare] = create_model("Thing", __base__=Bare, **PUBLISHED, **more)
+    assert breaks(event_schema(Thing), event_schema(same)) == []
+
+
+def test_no_version_that_was_ever_committed_is_broken() -> None:
+    def git(*words: str) -> str:
+        return subprocess.run(["git", *words], check=True, capture_output=True, text=True, cwd=FOLDER).stdout
+
+    commits = git("log", "--format=%H", "--", "schemas").split()
+    assert commits
+    for commit in commits:
+        for name in git("ls-tree", "-r", "--name-only", commit, "--", "schemas").split():
+            assert name in FILES, f"{name} of {commit} is gone"
+            assert breaks(json.loads(git("show", f"{commit}:./{name}")), json.loads(FILES[name])) == [], (commit, name)
+
+
+def test_the_page_says_of_every_event_when_where_and_what() -> None:
+    text = page()
+    for event in EVENTS.values():
+        part = text.partition(f"`{event.event_type}`: ")[2].partition("### ")[0]
+        assert part.startswith((event.__doc__ or "").strip())
+        assert f"Topic `{event.topic}`, in the order of its stream." in part
+        assert all(f"| `{name}` |" in part for name in event.model_fields)
+        assert json.loads(part.partition("```json")[2].partition("```")[0])["type"] == event.event_type
+
+
+def test_a_field_that_nobody_described_stops_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(event_page, "EVENTS", {Thing.event_type: Thing})
+    with pytest.raises(ValueError, match="say what app_id means"):
+        page()
+
+
 def test_a_stale_a_missing_and_a_foreign_file_are_seen(tmp_path: Path) -> None:
     write(tmp_path, FILES)
     assert different(tmp_path, FILES) == []
@@ -139,10 +250,13 @@ def test_a_stale_a_missing_and_a_foreign_file_are_seen(tmp_path: Path) -> None:
         "examples/old.json",
         "asyncapi.json",
     ]
-    assert main(["--check", "--folder", str(tmp_path)]) == 1
+    told = ["--folder", str(tmp_path), "--page", str(tmp_path / "docs" / "events.md")]
+    assert main(["--check", *told]) == 1
     (tmp_path / "examples" / "old.json").unlink()
-    assert main(["--folder", str(tmp_path)]) == 0
-    assert main(["--check", "--folder", str(tmp_path)]) == 0
+    assert main(told) == 0
+    assert main(["--check", *told]) == 0
+    (tmp_path / "docs" / "events.md").write_text("# Events")
+    assert main(["--check", *told]) == 1
 
 
 def test_a_frozen_version_is_never_written_over_by_a_breaking_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -152,7 +266,7 @@ def test_a_frozen_version_is_never_written_over_by_a_breaking_one(tmp_path: Path
     schema["properties"]["reason"] = {"type": "string"}
     frozen.write_text(json.dumps(schema))
     (tmp_path / "schemas" / "registry.AppPainted.v1.json").write_text("{}")
-    assert main(["--folder", str(tmp_path)]) == 1
+    assert main(["--folder", str(tmp_path), "--page", str(tmp_path / "events.md")]) == 1
     assert "data.reason: the field was removed" in (said := capsys.readouterr().err)
     assert "registry.AppPainted.v1.json: the event is gone" in said
     assert json.loads(frozen.read_text()) == schema
