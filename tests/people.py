@@ -77,15 +77,20 @@ class Developer:
         assert (await self.sign_in()).status_code == 201
         await self.subscribe()
         app = await self.add_app()
-        await self._heard_of(app["app_id"], patience)
+        await self._answered("keys", f"/v1/apps/{app['app_id']}/keys", patience)
         return app, await self.generate(app["app_id"])
 
-    async def _heard_of(self, app_id: str, patience: float) -> None:
+    async def sees(self, app_id: str, patience: float) -> bool:
+        """Whether metrics has heard of the app within these seconds."""
+        return await self._answered("metrics", f"/v1/apps/{app_id}/overview", patience)
+
+    async def _answered(self, service: str, path: str, patience: float) -> bool:
         until = time.monotonic() + patience
         while time.monotonic() < until:
-            if (await self.call("GET", "keys", f"/v1/apps/{app_id}/keys")).status_code == 200:
-                return
+            if (await self.call("GET", service, path)).status_code == 200:
+                return True
             await asyncio.sleep(0.1)
+        return False
 
     async def verdict(self, key: str, **asked: str) -> str:
         """What the keys service says of a key to a machine of the platform."""

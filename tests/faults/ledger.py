@@ -182,7 +182,8 @@ async def _topics(bootstrap: str) -> list[bytes]:
 
 
 async def _check_overview(ledger: Ledger, recorded: Counter[str]) -> None:
-    """I8: each transaction is counted once where the owner looks."""
+    """I8: each transaction is counted once where the owner looks, as soon as metrics has heard whose app it is."""
+    assert await ledger.developer.sees(ledger.app_id, SETTLE_SECONDS), f"metrics has not heard of {ledger.app_id}"
     total = (await ledger.developer.overview(ledger.app_id))["total"]
     assert total == len([name for name in recorded if name in ledger.told])
 
