@@ -6,7 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Generic, TypeVar
 
-from shared.errors import IdempotencyKeyReused, PreconditionFailed, Refusal, StreamMoved, SubjectErased
+from shared.errors import IdempotencyKeyReused, OutcomeUnknown, PreconditionFailed, Refusal, StreamMoved, SubjectErased
 from shared.sealing import Cipher
 from shared.store.contract import DuplicateCommand, Store
 from shared.store.freeze import AggregateType, Draft, Loaded, freeze
@@ -155,18 +155,21 @@ async def decide_together(
         try:
             return await _try(parts, context, extras)
         except DuplicateCommand:
-            pass
+            refusal: Refusal | None = None
         except StreamMoved:
-            if context.expected is not None:
-                raise PreconditionFailed from None
-        except Refusal:
+            refusal = None if context.expected is None else PreconditionFailed()
+        except Refusal as refused:
+            refusal = refused
+        try:
             replayed = await _replayed(parts, context, wait=True)
-            if replayed:
-                return replayed
+        except Exception as error:
+            if isinstance(refusal, OutcomeUnknown):  # the database is away: what was unknown must not be told as a failure
+                raise refusal from error
             raise
-        finally_replayed = await _replayed(parts, context, wait=True)
-        if finally_replayed:
-            return finally_replayed
+        if replayed:
+            return replayed
+        if refusal:
+            raise refusal
     raise StreamMoved
 
 

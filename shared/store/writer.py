@@ -26,12 +26,20 @@ _TRIES: Final = 3
 _HEADS: Final = 50_000
 
 
-class _Lost(Exception):
-    """The connection is gone. `committing` says whether COMMIT had been sent, `xid` is the transaction's id."""
+# The id alone proves nothing: after a crash PostgreSQL may give an id that it had not yet written down to another transaction.
+_FATE: Final = """
+SELECT pg_xact_status($1::text::xid8),
+    ($2::text IS NULL OR EXISTS (SELECT FROM es.events WHERE stream_id = $2 AND version = $3 AND hash = $4))
+    AND ($5::text IS NULL OR EXISTS (SELECT FROM es.commands WHERE scope = $5 AND idempotency_key = $6))
+"""
 
-    def __init__(self, xid: str | None, *, committing: bool) -> None:
+
+class _Lost(Exception):
+    """The connection is gone. `outcome` is what the COMMIT that had been sent would make true, None when none had; `xid` is the id."""
+
+    def __init__(self, xid: str | None, outcome: Outcome | None) -> None:
         super().__init__()
-        self.xid, self.committing = xid, committing
+        self.xid, self.outcome = xid, outcome
 
 
 class Writer:
@@ -139,12 +147,16 @@ class Writer:
             self._answer(write, None)
         while len(self._heads) > _HEADS:
             self._heads.popitem(last=False)
+        self._answer_others(outcome)
+        if any(write.rows or write.mails for write in outcome.taking_part):
+            self._wake.publish()
+
+    def _answer_others(self, outcome: Outcome) -> None:
+        """Those of a batch that its transaction was not about."""
         for write in outcome.duplicates:
             self._answer(write, DuplicateCommand())
         for write in outcome.busy:  # another process commits this key right now: try again behind the others
             self._waiting.append((write, self._answers.pop(id(write))))
-        if any(write.rows or write.mails for write in outcome.taking_part):
-            self._wake.publish()
 
     async def _after_refusal(self, batch: Sequence[Write], error: Exception, tries: int) -> None:
         """The transaction certainly rolled back and the connection stands."""
@@ -156,17 +168,18 @@ class Writer:
         return None
 
     async def _after_loss(self, batch: Sequence[Write], lost: _Lost, tries: int) -> None:
-        if lost.committing:
-            status = await self._status(lost.xid)
-            if status == "committed":
-                return self._done(Outcome(list(batch)))
-            if status != "aborted":
-                return self._answer_all(batch, OutcomeUnknown())
+        if lost.outcome:
+            fate = await self._fate(lost.xid, lost.outcome)
+            if fate == "committed":
+                return self._done(lost.outcome)
+            if fate != "aborted":
+                self._answer_all(lost.outcome.taking_part, OutcomeUnknown())
+                return self._answer_others(lost.outcome)
         if not await self._connected():
             return self._answer_all(batch, Unavailable(retry_after=1))
         if len(batch) > 1:
             return await self._halve(batch)
-        if tries > 1 and not lost.committing:
+        if tries > 1 and not lost.outcome:
             return await self._settle(batch, tries - 1)
         return self._answer(batch[0], Unavailable(retry_after=1))
 
@@ -177,7 +190,9 @@ class Writer:
 
     async def _commit(self, batch: Sequence[Write]) -> Outcome:
         """One transaction. Raises _Lost when the connection went, else what rolled it back."""
-        xid, committing = None, False
+        xid: str | None = None
+        outcome: Outcome | None = None
+        committing = False
         try:
             async with asyncio.timeout(STATEMENT_SECONDS):
                 db = self._db = self._db if self._db and not self._db.is_closed() else await self._connect()
@@ -194,7 +209,7 @@ class Writer:
         except BaseException as error:
             if await self._rolled_back(error, committing=committing):
                 raise
-            raise _Lost(xid, committing=committing) from error
+            raise _Lost(xid, outcome if committing else None) from error
 
     async def _rolled_back(self, error: BaseException, *, committing: bool) -> bool:
         """Whether the connection still stands and is outside any transaction.
@@ -222,18 +237,21 @@ class Writer:
             return False
         return True
 
-    async def _status(self, xid: str | None) -> str | None:
+    async def _fate(self, xid: str | None, outcome: Outcome) -> str | None:
         """What became of a transaction whose COMMIT was not answered; None when nobody could be asked in time."""
         with contextlib.suppress(Exception):
             async with asyncio.timeout(_ASK_SECONDS):
                 while True:
-                    status = await self._ask(xid)
-                    if status != "in progress":
-                        return status
+                    fate = await self._ask(xid, outcome)
+                    if fate != "in progress":
+                        return fate
                     await asyncio.sleep(0.05)
         return None
 
-    async def _ask(self, xid: str | None) -> str | None:
+    async def _ask(self, xid: str | None, outcome: Outcome) -> str | None:
+        row = next((row for write in outcome.taking_part for row in write.rows), None)
+        key = next((write.idempotency for write in outcome.taking_part if write.idempotency), None)
+        evidence = (row and row.stream_id, row and row.version, row and row.hash, key and key.scope, key and key.key)
         while True:
             try:
                 db = await self._connect()
@@ -241,8 +259,8 @@ class Writer:
                 await asyncio.sleep(0.2)  # it is starting again
                 continue
             try:
-                status: str | None = await db.fetchval("SELECT pg_xact_status($1::text::xid8)", xid)
-                return status
+                [(status, there)] = await db.fetch(_FATE, xid, *evidence)
+                return "aborted" if status == "committed" and not there else status
             finally:
                 db.terminate()
 

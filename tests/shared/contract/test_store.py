@@ -127,6 +127,14 @@ async def test_twenty_commands_with_one_key_have_one_effect(store: Store) -> Non
     assert len(await store.since({f"jar_{n}": 0 for n in range(20)})) == 1
 
 
+async def test_presses_at_once_with_one_key_and_one_if_match_get_one_answer(store: Store) -> None:
+    await Aggregates(JAR, store).decide("jar_1", Filling(1), context())
+    presses = (Aggregates(JAR, store).decide("jar_1", Filling(2), context("k1", expected=1)) for _ in range(5))
+    answers = await asyncio.gather(*presses)
+    assert [answer.version for answer in answers] == [2] * 5
+    assert sum(not answer.replayed for answer in answers) == 1
+
+
 async def test_a_key_is_only_taken_by_a_success(store: Store) -> None:
     jars = Aggregates(JAR, store)
     await jars.decide("jar_1", Labelling("plums"), context())
