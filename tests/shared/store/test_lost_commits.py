@@ -39,6 +39,7 @@ class Once:
 
     def __init__(self, word: bytes, verdict: str, proxy: Proxy | None = None) -> None:
         self.word, self.verdict, self.proxy = word, verdict, proxy
+        self.met = asyncio.Event()
 
     def __call__(self, chunk: bytes) -> str:
         if self.word not in chunk or not self.verdict:
@@ -46,6 +47,7 @@ class Once:
         verdict, self.verdict = self.verdict, ""
         if self.proxy:
             self.proxy.refusing = True
+        self.met.set()
         return verdict
 
 
@@ -112,8 +114,7 @@ async def test_a_transaction_id_that_a_crash_gave_to_another_is_not_taken_for_ou
             lost = Once(b"COMMIT", "cut before", proxy)
             proxy.verdict = lost
             write = asyncio.create_task(jars.decide("jar_1", Filling(1), context()))
-            while lost.verdict:
-                await asyncio.sleep(0.001)
+            await lost.met.wait()
             await asyncio.to_thread(postgres.kill)
             await asyncio.to_thread(postgres.start)
             for _ in range(50):
