@@ -1,15 +1,17 @@
 """What a service reads from its environment: once, at start, whole or not at all."""
 
 import base64
-import binascii
 import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Any, Final, Self
+from urllib.parse import parse_qs, urlsplit
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from latchkey.access import KafkaAccess
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo
 
 MASTER_KEY_BYTES: Final = 32
+_SHORTEST: Final = 16  # characters of a password
 _WEAKEST: Final = 8  # different byte values: 32 random bytes have fewer than this once in 10^40 draws
 
 
@@ -22,7 +24,7 @@ def _key(value: object) -> object:
         return value
     try:
         key = base64.b64decode(value, validate=True)
-    except binascii.Error:
+    except ValueError:
         raise ValueError(f"must be base64 of {MASTER_KEY_BYTES} random bytes") from None
     if len(key) != MASTER_KEY_BYTES:
         raise ValueError(f"must be base64 of {MASTER_KEY_BYTES} random bytes, not of {len(key)}")
@@ -31,7 +33,29 @@ def _key(value: object) -> object:
     return key
 
 
+def _database(value: str) -> str:
+    """Refuse what asyncpg would only stumble over later: a guessable password, and a passfile that it would silently not use."""
+    url = urlsplit(value)
+    if url.password is not None and len(url.password) < _SHORTEST:
+        raise ValueError(f"has a password of fewer than {_SHORTEST} characters")
+    for passfile in map(Path, parse_qs(url.query).get("passfile", ())):
+        try:
+            passfile.read_bytes()
+        except OSError as error:
+            raise ValueError(f"names a passfile that cannot be read ({error.strerror})") from None
+        if passfile.stat().st_mode & 0o077:
+            raise ValueError("names a passfile that others may read, so it would not be used: chmod 600")
+    return value
+
+
+def _kafka_password(value: str | None, told: ValidationInfo) -> str | None:
+    if told.data.get("kafka_user") and len(value or "") < _SHORTEST:
+        raise ValueError(f"must have at least {_SHORTEST} characters, because KAFKA_USER is set")
+    return value
+
+
 Secret = Annotated[str, Field(min_length=1, repr=False)]
+DatabaseUrl = Annotated[str, Field(min_length=1), AfterValidator(_database)]
 MasterKey = Annotated[bytes, BeforeValidator(_key), Field(repr=False)]
 
 
@@ -44,11 +68,16 @@ class ServiceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: Secret
-    owner_database_url: Annotated[str | None, Field(repr=False)] = None
-    read_database_url: Secret
+    database_url: Annotated[DatabaseUrl, Field(repr=False)]
+    owner_database_url: Annotated[DatabaseUrl | None, Field(repr=False)] = None
+    read_database_url: Annotated[DatabaseUrl, Field(repr=False)]
     redis_url: Secret
     kafka_bootstrap: str
+    kafka_user: str | None = None
+    kafka_password: Annotated[str | None, Field(repr=False, validate_default=True), AfterValidator(_kafka_password)] = None
+    kafka_password_file: Path | None = None
+    kafka_tls: bool = False
+    kafka_ca_file: Path | None = None
     identity_url: str
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=63_535)]
@@ -56,6 +85,12 @@ class ServiceSettings(BaseModel):
     trusted_proxies: str = ""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     graceful_seconds: Annotated[int, Field(ge=1, le=300)] = 20
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """Where Kafka is and who this service is there. A password that came from a file is read again for each connection."""
+        password = self.kafka_password_file or self.kafka_password or ""
+        return KafkaAccess(self.kafka_bootstrap, self.kafka_user, password, self.kafka_tls, self.kafka_ca_file)
 
     @classmethod
     def from_env(cls, prefix: str, environ: Mapping[str, str] | None = None) -> Self:

@@ -4,15 +4,16 @@ from collections.abc import Iterable
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import TopicAlreadyExistsError, for_code
+from latchkey.access import KafkaAccess, options
 from latchkey.topics import Topic
 
 from stack.trouble import Trouble
 
 
-async def make_topics(bootstrap: str, topics: Iterable[Topic]) -> None:
+async def make_topics(kafka: str | KafkaAccess, topics: Iterable[Topic]) -> None:
     """Make those that are missing, one copy each; return when the broker has them all. Raises Trouble when it refuses one."""
     wanted = [NewTopic(topic.name, topic.partitions, 1, topic_configs=dict(topic.config)) for topic in topics]
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    admin = AIOKafkaAdminClient(**options(kafka))
     await admin.start()
     try:
         answer = await admin.create_topics(wanted)

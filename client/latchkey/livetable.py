@@ -11,6 +11,7 @@ from typing import Final, Protocol
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from latchkey.access import KafkaAccess, options
 from latchkey.beats import BEAT_KEY, decode_beat
 from latchkey.deadline import Abandoned, within
 from latchkey.directory import Directory
@@ -37,7 +38,7 @@ class _Record(Protocol):
 class LiveTable:
     """The rings of one verifier topic. `until` is the moment, on `clock`, before which the table may be believed."""
 
-    def __init__(self, bootstrap: str, topic: str, bound: float, clock: Callable[[], float]) -> None:
+    def __init__(self, bootstrap: str | KafkaAccess, topic: str, bound: float, clock: Callable[[], float]) -> None:
         self._bootstrap, self._bound, self._clock = bootstrap, bound, clock
         self._partition = TopicPartition(topic, 0)
         self.turned = asyncio.Event()
@@ -103,7 +104,7 @@ class LiveTable:
             made = []
             for _ in range(2):
                 client = AIOKafkaConsumer(
-                    bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
+                    **options(self._bootstrap), enable_auto_commit=False, auto_offset_reset="earliest", fetch_max_wait_ms=100
                 )
                 client.assign([self._partition])
                 exits.push_async_callback(_stopped, client)

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
 
+from latchkey.access import KafkaAccess, options
 from latchkey.states import StateRecord, decode_state
 
 
@@ -17,14 +18,14 @@ class Snapshot:
     ended: frozenset[str]
 
 
-async def read_states(bootstrap: str, topic: str, *, wait_seconds: float = 60.0) -> Snapshot:
+async def read_states(bootstrap: str | KafkaAccess, topic: str, *, wait_seconds: float = 60.0) -> Snapshot:
     """Read every partition from its start to the end it has when the call begins; of each stream the highest version counts.
 
     Raises `TimeoutError` after `wait_seconds`, `BadState` for a record that is no state, and Kafka's own errors.
     """
     states: dict[str, StateRecord] = {}
     ended: set[str] = set()
-    kafka = AIOKafkaConsumer(topic, bootstrap_servers=bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+    kafka = AIOKafkaConsumer(topic, **options(bootstrap), enable_auto_commit=False, auto_offset_reset="earliest")
     try:
         async with asyncio.timeout(wait_seconds):
             await kafka.start()

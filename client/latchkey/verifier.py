@@ -6,6 +6,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 from typing import Final, NamedTuple
 
+from latchkey.access import KafkaAccess
 from latchkey.beats import boot_clock
 from latchkey.judging import Code, judge
 from latchkey.keyformat import Environment, Kind, ParsedKey, covered, parse_key
@@ -37,7 +38,12 @@ class LocalVerifier:
     """
 
     def __init__(
-        self, bootstrap: str, *, bound_ms: int = 1000, topic: str = KEYS_VERIFIER_STATE, clock: Callable[[], float] = boot_clock
+        self,
+        bootstrap: str | KafkaAccess,
+        *,
+        bound_ms: int = 1000,
+        topic: str = KEYS_VERIFIER_STATE,
+        clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._bound, self._clock = bound_ms / 1000, clock
         self._table = LiveTable(bootstrap, topic, self._bound, clock)

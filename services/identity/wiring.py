@@ -116,7 +116,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         server = SmtpServer(settings.smtp_host, settings.smtp_port, settings.mail_from)
         postman = Postman(Mailbox(core.pool, mail_cipher(settings.master_key)), server, mail_wake)
         registry = telemetry.registry()
-        relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE))
+        relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE))
         relay = worker.relay(relay_settings, core.wake, core.pool, registry)
         parts = [*relay, worker.Part("postman", postman.run, figures=postman.figures)]
         yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))

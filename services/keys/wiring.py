@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from latchkey.consumer import Consumer, Reactor
+from latchkey.consumer import Consumer, KafkaAccess, Reactor
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_VERIFIER_STATE, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
 from prometheus_client import Gauge
 
@@ -94,7 +94,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings))
         jwks = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
-        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
+        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka))
         tokens = TokenChecker(jwks, revocations)
         table = VerifierTable(lambda: _connection(settings), core.wake, bound_seconds=settings.bound_seconds)
         commands = KeyCommands(core.keyrings, core.whereabouts, core.clock.now, lambda ring, version: table.put(ring_record(ring, version)))
@@ -119,16 +119,16 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         core = await opened.enter_async_context(build_core(settings))
         commands = KeyCommands(core.keyrings, core.whereabouts, core.clock.now)
         registry, heartbeat = telemetry.registry(), Heartbeat(KEYS_VERIFIER_STATE, settings.bound_seconds)
-        relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE), heartbeat=heartbeat)
+        relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE), heartbeat=heartbeat)
         parts = [
             *worker.relay(relay_settings, core.wake, core.pool, registry),
-            *listeners(core, commands, settings.kafka_bootstrap, LISTENS_TO),
+            *listeners(core, commands, settings.kafka, LISTENS_TO),
             worker.timer("deadlines", settings.database_url, 0.0, Deadlines(commands, core.queries, core.clock.now).settle),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
 
 
-def listeners(core: Core, commands: KeyCommands, kafka: str, topics: Sequence[str]) -> list[worker.Part]:
+def listeners(core: Core, commands: KeyCommands, kafka: str | KafkaAccess, topics: Sequence[str]) -> list[worker.Part]:
     """What consumes registry's and identity's events: the views first, then the reactions that look into them."""
     foreign = Foreign([Apps(), Subscriptions(), ErasedAccounts()])
     reactor = Reactor(Reactions(commands, core.whereabouts).by_event())

@@ -64,11 +64,11 @@ MONTHS_SECONDS: Final = 3_600.0
 async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The HTTP process."""
     async with AsyncExitStack() as opened:
-        verifier = LocalVerifier(settings.kafka_bootstrap, bound_ms=settings.verifier_bound_ms)
+        verifier = LocalVerifier(settings.kafka, bound_ms=settings.verifier_bound_ms)
         opened.push_async_callback(verifier.stop)
         await verifier.start()
         signing = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
-        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
+        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka))
         tokens = TokenChecker(signing, revocations)
         yield await opened.enter_async_context(build_app(settings, verifier, tokens, [Check("keys", lambda: _fresh(verifier))]))
 
@@ -101,7 +101,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
         pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
         opened.push_async_callback(pool.close)
-        kafka, registry = settings.kafka_bootstrap, telemetry.registry()
+        kafka, registry = settings.kafka, telemetry.registry()
         apps = Consumer(kafka, pool, Apps(), [REGISTRY_APP_EVENTS, IDENTITY_ACCOUNT_EVENTS], "metrics-apps", name=APPS)
         pairs = Consumer(kafka, pool, Pairs(), [KEYS_KEYRING_EVENTS], "metrics-pairs", name="pairs")
         parts = [

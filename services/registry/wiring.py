@@ -85,7 +85,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The HTTP process."""
     async with AsyncExitStack() as opened:
         keys = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
-        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka_bootstrap))
+        revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka))
         yield await opened.enter_async_context(build_app(settings, TokenChecker(keys, revocations)))
 
 
@@ -109,9 +109,9 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         core = await opened.enter_async_context(build_core(settings, listen=True))
         reactions = Reactions(core.apps, RegistryQueries(core.pool), lambda: datetime.now(UTC))
         reactor = Reactor({AccountErased: reactions.on_account_erased})
-        listens = Consumer(settings.kafka_bootstrap, core.pool, reactor, [IDENTITY_ACCOUNT_EVENTS], "registry-reactions", name="reactions")
+        listens = Consumer(settings.kafka, core.pool, reactor, [IDENTITY_ACCOUNT_EVENTS], "registry-reactions", name="reactions")
         registry = telemetry.registry()
-        relay_settings = RelaySettings(settings.database_url, settings.kafka_bootstrap, topics_of(SERVICE))
+        relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE))
         parts = [
             *worker.relay(relay_settings, core.wake, core.pool, registry),
             worker.consumer("reactions", listens),

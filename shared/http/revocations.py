@@ -4,11 +4,11 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
-from types import TracebackType
 from typing import Final, Self
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
+from latchkey.access import KafkaAccess, options
 from latchkey.deadline import is_stray, within
 from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode
 from latchkey.events import PublicEvent
@@ -64,7 +64,7 @@ class Heard:
 class KafkaRevocations(Heard):
     """Listens to every partition of identity's account events, from ten minutes ago, for ever. Use as an async context manager."""
 
-    def __init__(self, bootstrap: str) -> None:
+    def __init__(self, bootstrap: str | KafkaAccess) -> None:
         super().__init__()
         self._bootstrap = bootstrap
         self._task: asyncio.Task[None] | None = None
@@ -73,7 +73,7 @@ class KafkaRevocations(Heard):
         self._task = asyncio.create_task(self._run())
         return self
 
-    async def __aexit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
+    async def __aexit__(self, *_: object) -> None:
         if self._task:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
@@ -90,7 +90,7 @@ class KafkaRevocations(Heard):
 
     async def _listen(self) -> None:
         partitions = [TopicPartition(IDENTITY_ACCOUNT_EVENTS, number) for number in range(BY_NAME[IDENTITY_ACCOUNT_EVENTS].partitions)]
-        consumer = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+        consumer = AIOKafkaConsumer(**options(self._bootstrap), enable_auto_commit=False, auto_offset_reset="earliest")
         consumer.assign(partitions)
         try:
             await within(_DEADLINE, consumer.start())

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from latchkey.access import KafkaAccess, options
 from latchkey.partitioning import partition_of
 from latchkey.topics import Topic
 
@@ -36,16 +37,16 @@ class Outlet:
     After an error it must be closed and never used again: whether its last batches arrived is unknown.
     """
 
-    def __init__(self, bootstrap: str, topics: Iterable[Topic], offsets: Offsets, lease: Lease) -> None:
+    def __init__(self, bootstrap: str | KafkaAccess, topics: Iterable[Topic], offsets: Offsets, lease: Lease) -> None:
         self._bootstrap, self._offsets, self._lease = bootstrap, offsets, lease
         self._partitions = {topic.name: topic.partitions for topic in topics}
         # An idempotent producer hangs for ever while the broker is away (aiokafka #1101) and dies of an unexpected sequence number
         # (#1017). This one keeps order because a batch is awaited before the next one of its partition is handed over.
         self._producer = AIOKafkaProducer(
-            bootstrap_servers=bootstrap, acks="all", enable_idempotence=False, max_batch_size=_BATCH_BYTES,
+            **options(bootstrap), acks="all", enable_idempotence=False, max_batch_size=_BATCH_BYTES,
             max_request_size=4 * _BATCH_BYTES, request_timeout_ms=int(DEADLINE * 1000), retry_backoff_ms=50,
         )  # fmt: skip
-        self._observer = AIOKafkaConsumer(bootstrap_servers=bootstrap, request_timeout_ms=int(DEADLINE * 1000), enable_auto_commit=False)
+        self._observer = AIOKafkaConsumer(**options(bootstrap), request_timeout_ms=int(DEADLINE * 1000), enable_auto_commit=False)
         self._flying: list[asyncio.Future[Any]] = []
 
     async def open(self) -> None:
@@ -113,7 +114,7 @@ class Outlet:
         goals = {TopicPartition(*place): end for place, (start, end) in ranges.items() if end > start}
         if not goals:
             return
-        reader = AIOKafkaConsumer(bootstrap_servers=self._bootstrap, enable_auto_commit=False, auto_offset_reset="earliest")
+        reader = AIOKafkaConsumer(**options(self._bootstrap), enable_auto_commit=False, auto_offset_reset="earliest")
         try:
             await _connect(reader)
             reader.assign(list(goals))

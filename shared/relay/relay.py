@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Final
 
 import asyncpg
+from latchkey.access import KafkaAccess
 from latchkey.deadline import is_stray
 from latchkey.topics import TOPICS, Topic
 
@@ -33,7 +34,7 @@ class RelaySettings:
     be at most a quarter of the verifier's bound, which a heartbeat sees to."""
 
     database_url: str
-    bootstrap: str
+    bootstrap: str | KafkaAccess
     topics: Sequence[Topic]
     active_seconds: float = 0.015
     idle_seconds: float = 0.2

@@ -1,5 +1,6 @@
 """The consumer: each public event takes effect exactly once in the database of whoever consumes it."""
 
+from latchkey.access import KafkaAccess
 from latchkey.consumer.backlog import Source
 from latchkey.consumer.faults import NotYet
 from latchkey.consumer.handling import Handler, Reaction, Reactor
@@ -13,6 +14,7 @@ from latchkey.consumer.waiting import wait_for
 __all__ = [
     "Consumer",
     "Handler",
+    "KafkaAccess",
     "NotParkedError",
     "NotYet",
     "ParkedRecord",

@@ -6,16 +6,17 @@ from collections.abc import Awaitable, Callable
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
+from latchkey.access import KafkaAccess, options
 from latchkey.consumer.policy import Policy
 from latchkey.deadline import Abandoned, within
 
 _STOP_SECONDS = 5
 
 
-def connect(bootstrap: str, group: str, member: str | None, policy: Policy) -> AIOKafkaConsumer:
+def connect(kafka: str | KafkaAccess, group: str, member: str | None, policy: Policy) -> AIOKafkaConsumer:
     """A client that is not started. It commits nothing by itself."""
     return AIOKafkaConsumer(
-        bootstrap_servers=bootstrap,
+        **options(kafka),
         group_id=group,
         group_instance_id=member,
         enable_auto_commit=False,

@@ -9,6 +9,7 @@ from collections.abc import Iterable, Sequence
 import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
+from latchkey.access import KafkaAccess
 from latchkey.consumer.backlog import Backlog, Source
 from latchkey.consumer.engine import Engine
 from latchkey.consumer.faults import Moved
@@ -37,7 +38,7 @@ class Consumer:
 
     def __init__(
         self,
-        bootstrap: str,
+        bootstrap: str | KafkaAccess,
         pool: asyncpg.Pool,
         handler: Handler | Reactor,
         topics: Iterable[str],

@@ -4,13 +4,14 @@ import base64
 from pathlib import Path
 
 import pytest
+from latchkey.access import KafkaAccess, options
 
 from shared.settings import ServiceSettings, SettingsWrong
 
 KEY = base64.b64encode(bytes(range(32))).decode()
 WHOLE = {
-    "TOY_DATABASE_URL": "postgres://app:hunter2@db/toy",
-    "TOY_READ_DATABASE_URL": "postgres://read:hunter2@db/toy",
+    "TOY_DATABASE_URL": "postgres://app:hunter2-hunter2-hunter2@db/toy",
+    "TOY_READ_DATABASE_URL": "postgres://read:hunter2-hunter2-hunter2@db/toy",
     "TOY_REDIS_URL": "redis://r",
     "TOY_KAFKA_BOOTSTRAP": "k:9092",
     "TOY_IDENTITY_URL": "http://i",
@@ -59,7 +60,44 @@ def test_a_weak_master_key_is_refused(key: str) -> None:
         ToySettings.from_env("TOY_", WHOLE | {"TOY_MASTER_KEY": key})
 
 
+def test_a_database_password_that_can_be_guessed_is_refused_and_not_shown() -> None:
+    with pytest.raises(SettingsWrong, match="TOY_DATABASE_URL: has a password of fewer than 16 characters") as raised:
+        ToySettings.from_env("TOY_", WHOLE | {"TOY_DATABASE_URL": "postgres://app:hunter2@db/toy"})
+    assert "hunter2" not in str(raised.value)
+
+
+def test_a_passfile_must_be_there_and_private(tmp_path: Path) -> None:
+    passfile = tmp_path / "pgpass"
+    told = WHOLE | {"TOY_DATABASE_URL": f"postgres://app@db/toy?passfile={passfile}"}
+    with pytest.raises(SettingsWrong, match=r"passfile that cannot be read \(No such file"):
+        ToySettings.from_env("TOY_", told)
+    passfile.write_text("*:*:*:app:word")
+    passfile.chmod(0o644)
+    with pytest.raises(SettingsWrong, match="passfile that others may read"):
+        ToySettings.from_env("TOY_", told)
+    passfile.chmod(0o600)
+    assert ToySettings.from_env("TOY_", told).database_url == told["TOY_DATABASE_URL"]
+
+
+def test_kafka_is_told_who_asks_and_a_password_file_is_read_when_it_is_needed(tmp_path: Path) -> None:
+    assert options(ToySettings.from_env("TOY_", WHOLE).kafka) == {"bootstrap_servers": "k:9092", "security_protocol": "PLAINTEXT"}
+    (tmp_path / "word").write_text("first-long-password\n")
+    kafka = ToySettings.from_env("TOY_", WHOLE | {"TOY_KAFKA_USER": "toy", "TOY_KAFKA_PASSWORD_FILE": str(tmp_path / "word")}).kafka
+    assert (options(kafka)["security_protocol"], options(kafka)["sasl_mechanism"]) == ("SASL_PLAINTEXT", "SCRAM-SHA-512")
+    assert (options(kafka)["sasl_plain_username"], options(kafka)["sasl_plain_password"]) == ("toy", "first-long-password")
+    (tmp_path / "word").write_text("second-long-password\n")
+    assert options(kafka)["sasl_plain_password"] == "second-long-password"
+    assert "long-password" not in repr(kafka)
+    assert options(KafkaAccess("k:9093", tls=True))["security_protocol"] == "SSL"
+
+
+@pytest.mark.parametrize("given", [{}, {"TOY_KAFKA_PASSWORD": "short"}])
+def test_a_kafka_user_needs_a_password_worth_the_name(given: dict[str, str]) -> None:
+    with pytest.raises(SettingsWrong, match="TOY_KAFKA_PASSWORD: must have at least 16 characters, because KAFKA_USER is set"):
+        ToySettings.from_env("TOY_", WHOLE | {"TOY_KAFKA_USER": "toy"} | given)
+
+
 def test_settings_do_not_show_their_secrets_when_printed() -> None:
-    shown = repr(ToySettings.from_env("TOY_", WHOLE | {"TOY_OWNER_DATABASE_URL": "postgres://o:hunter2@db"}))
+    shown = repr(ToySettings.from_env("TOY_", WHOLE | {"TOY_OWNER_DATABASE_URL": "postgres://o:hunter2-hunter2-hunter2@db"}))
     assert "hunter2" not in shown
     assert "master_key" not in shown
