@@ -11,9 +11,9 @@ from typing import Any, Final
 import httpx2
 from pydantic_core import to_json
 
+from latchkey.consumer.backlog import PAGE, FeedPage, whole
 from latchkey.envelope import Envelope, decode
 
-PAGE: Final = 500
 _TOKEN_MARGIN_SECONDS: Final = 60.0
 
 TokenSource = Callable[[], Awaitable[str]]
@@ -46,27 +46,26 @@ class Feed:
     def __init__(self, http: httpx2.AsyncClient, service_url: str, token: TokenSource) -> None:
         self._http, self._url, self._token = http, service_url.rstrip("/") + "/v1/feed", token
 
-    async def page(self, *, after: int, stream: str | None = None, limit: int = PAGE) -> tuple[list[bytes], int]:
-        """Up to `limit` public events behind position `after`, of one stream when it is named, and the position to go on from.
-
-        When that is `after` again, the end is reached. Raises `FeedAway`.
-        """
+    async def page(self, *, after: int, stream: str | None = None, limit: int = PAGE) -> FeedPage:
+        """Up to `limit` public events behind position `after`, of one stream when it is named. Raises `FeedAway`."""
         asked: dict[str, str | int] = {"after": after, "limit": limit}
         if stream is not None:
             asked["stream"] = stream
         bearer = {"Authorization": f"Bearer {await self._token()}"}
         document = await _answer(self._http.get(self._url, params=asked, headers=bearer))
-        return [to_json(item) for item in document["items"]], int(document["next"])
+        try:
+            return FeedPage([to_json(item) for item in document["items"]], int(document["next"]), int(document["end"]))
+        except (KeyError, TypeError, ValueError) as error:
+            raise FeedAway(f"the answer is no page: {type(error).__name__}") from error
 
     async def events(self, *, after: int = 0, stream: str | None = None) -> AsyncIterator[Envelope]:
-        """Every public event behind `after` to the end of the log. Raises `FeedAway`, and what `latchkey.envelope.decode` raises."""
-        while True:
-            raws, following = await self.page(after=after, stream=stream)
-            for raw in raws:
+        """Every public event behind `after`, to where the log ended when this was called.
+
+        Raises `FeedAway`, and what `latchkey.envelope.decode` raises.
+        """
+        async for page in whole(self, after=after, stream=stream):
+            for raw in page.events:
                 yield decode(raw)
-            if following <= after:
-                return
-            after = following
 
 
 async def _answer(request: Awaitable[httpx2.Response]) -> dict[str, Any]:

@@ -32,6 +32,7 @@ from services.identity.settings import Settings
 from shared import telemetry, worker
 from shared.events import EventRegistry
 from shared.http.app import ServiceApp, create_app
+from shared.http.feed import PublicLog
 from shared.http.health import Check
 from shared.http.tokens import TokenChecker
 from shared.relay.relay import RelaySettings, topics_of
@@ -102,8 +103,8 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
             SessionCommands(accounts, sessions, desk, tokens, core.signer),
         ]
         yield create_app(
-            SERVICE, routers=[router], provides=[*commands, core.clients, core.signer, queries], tokens=TokenChecker(core.signer, queries),
-            settings=settings, ready=[Check("database", lambda: _answers(core.pool))],
+            SERVICE, routers=[router], provides=[*commands, core.clients, core.signer, queries, PublicLog(core.pool)],
+            tokens=TokenChecker(core.signer, queries), settings=settings, ready=[Check("database", lambda: _answers(core.pool))],
         )  # fmt: skip
 
 

@@ -35,6 +35,7 @@ from services.keys.timers import Deadlines
 from shared import telemetry, worker
 from shared.events import EventRegistry
 from shared.http.app import ServiceApp, create_app
+from shared.http.feed import PublicLog
 from shared.http.health import Check
 from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
@@ -106,8 +107,9 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         Gauge("verifier_age_seconds", "How old the verifier's table can be", registry=registry).set_function(lambda: table.age_seconds)
         verifying = Verifying(table, tokens, usage, core.clock.now)
         yield create_app(
-            SERVICE, routers=[router, verify_docs.router], provides=[commands, core.queries, core.whereabouts, verifying], tokens=tokens,
-            settings=settings, ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
+            SERVICE, routers=[router, verify_docs.router], tokens=tokens, settings=settings,
+            provides=[commands, core.queries, core.whereabouts, verifying, PublicLog(core.pool)],
+            ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
             hot={PATH: VerifyRoute(verifying)}, registry=registry,
         )  # fmt: skip
 

@@ -32,6 +32,7 @@ from services.metrics.timers import Months
 from shared import telemetry, worker
 from shared.events import EventRegistry
 from shared.http.app import ServiceApp, create_app
+from shared.http.feed import PublicLog
 from shared.http.health import Check
 from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
@@ -86,9 +87,11 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
             Aggregates(TRANSACTION, store), Aggregates(REFUSAL, store), derive_key(settings.master_key, "transaction-fingerprint")
         )
         app = create_app(
-            SERVICE, routers=[router],
-            provides=[commands, KeyDesk(verifier, commands), SumQueries(reading), ListQueries(reading), AppPositions(pool)],
-            tokens=tokens, settings=settings, body_limit=BODY_LIMIT, ready=[Check("database", lambda: _answers(pool)), *ready],
+            SERVICE, routers=[router], tokens=tokens, settings=settings, body_limit=BODY_LIMIT,
+            provides=[
+                commands, KeyDesk(verifier, commands), SumQueries(reading), ListQueries(reading), AppPositions(pool), PublicLog(pool),
+            ],
+            ready=[Check("database", lambda: _answers(pool)), *ready],
         )  # fmt: skip
         app.add_middleware(OpenToBrowsers)
         yield app

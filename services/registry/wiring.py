@@ -29,6 +29,7 @@ from services.registry.settings import Settings
 from shared import telemetry, worker
 from shared.events import EventRegistry
 from shared.http.app import ServiceApp, create_app
+from shared.http.feed import PublicLog
 from shared.http.health import Check
 from shared.http.jwks import JwksKeys
 from shared.http.revocations import KafkaRevocations
@@ -97,8 +98,9 @@ async def build_app(settings: Settings, tokens: TokenChecker) -> AsyncIterator[S
         reading = await asyncpg.create_pool(settings.read_database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
         opened.push_async_callback(reading.close)
         yield create_app(
-            SERVICE, routers=ROUTERS, provides=[core.apps, core.subscriptions, RegistryQueries(reading)], tokens=tokens,
-            settings=settings, ready=[Check("database", lambda: _answers(core.pool)), Check("reads", lambda: _answers(reading))],
+            SERVICE, routers=ROUTERS, tokens=tokens, settings=settings,
+            provides=[core.apps, core.subscriptions, RegistryQueries(reading), PublicLog(core.pool)],
+            ready=[Check("database", lambda: _answers(core.pool)), Check("reads", lambda: _answers(reading))],
         )  # fmt: skip
 
 

@@ -10,6 +10,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from shared import telemetry
 from shared.http import openapi, problems
 from shared.http.edge import Edge, HttpMetrics
+from shared.http.feed import PublicLog, feed_router
 from shared.http.health import Check, Health
 from shared.http.paging import Cursors
 from shared.http.tokens import TokenChecker
@@ -53,7 +54,8 @@ def create_app(
     hot: Mapping[str, ASGIApp] | None = None,
     registry: CollectorRegistry | None = None,
 ) -> ServiceApp:
-    """Build the app. Routes find each object of `provides` by its class; `hot` holds exact paths; `body_limit` is in bytes."""
+    """Build the app. Routes find each object of `provides` by its class, and with a `PublicLog` among them there is `GET /v1/feed`;
+    `hot` holds exact paths; `body_limit` is in bytes."""
     app = ServiceApp(
         title=f"Latchkey {service}", version="1", docs_url=None, redoc_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
@@ -63,7 +65,8 @@ def create_app(
     cursors = Cursors(derive_key(settings.master_key, "cursors"))
     app.state.idempotency_key = derive_key(settings.master_key, "idempotency")
     app.state.parts = {type(thing): thing for thing in (cursors, tokens, *provides)}
-    for router in routers:
+    public_log = [feed_router(service)] if PublicLog in app.state.parts else []
+    for router in [*routers, *public_log]:
         app.router.routes.extend(router.routes)  # as they are: an include would look a route up twice on every request
     problems.install(app)
     app.add_middleware(Edge, body_limit=body_limit, metrics=HttpMetrics(registry))

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 import pytest
-from latchkey.consumer import Reactor
+from latchkey.consumer import FeedPage, Reactor
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled
 from latchkey.partitioning import partition_of
@@ -117,7 +117,7 @@ class Log:
     events: Sequence[tuple[str, int]]
     asked: int = 0
 
-    async def page(self, *, after: int, stream: str | None = None, limit: int = 500) -> tuple[Sequence[bytes], int]:
+    async def page(self, *, after: int, stream: str | None = None, limit: int = 500) -> FeedPage:
         """Two events at a time, so that paging is seen to work."""
         self.asked += 1
         found = [
@@ -125,7 +125,8 @@ class Log:
             for position, (name, version) in enumerate(self.events, 1)
             if position > after and stream in {None, name}
         ][: min(limit, 2)]
-        return [envelope(name, version, position=position) for position, name, version in found], found[-1][0] if found else after
+        events = [envelope(name, version, position=position) for position, name, version in found]
+        return FeedPage(events, found[-1][0] if found else after, len(self.events))
 
 
 async def test_what_retention_took_is_filled_from_the_feed(bench: Bench) -> None:

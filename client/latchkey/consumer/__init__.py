@@ -1,7 +1,7 @@
 """The consumer: each public event takes effect exactly once in the database of whoever consumes it."""
 
 from latchkey.access import KafkaAccess
-from latchkey.consumer.backlog import Source
+from latchkey.consumer.backlog import FeedPage, Source, Sources, whole
 from latchkey.consumer.faults import NotYet
 from latchkey.consumer.handling import Handler, Reaction, Reactor
 from latchkey.consumer.loop import Consumer
@@ -13,6 +13,7 @@ from latchkey.consumer.waiting import wait_for
 
 __all__ = [
     "Consumer",
+    "FeedPage",
     "Handler",
     "KafkaAccess",
     "NotParkedError",
@@ -24,6 +25,7 @@ __all__ = [
     "Reactor",
     "Reason",
     "Source",
+    "Sources",
     "Start",
     "Status",
     "begin_from",
@@ -32,4 +34,5 @@ __all__ = [
     "parked_list",
     "parked_retry",
     "wait_for",
+    "whole",
 ]

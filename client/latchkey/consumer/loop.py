@@ -10,7 +10,7 @@ import asyncpg
 from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from latchkey.access import KafkaAccess
-from latchkey.consumer.backlog import Backlog, Source
+from latchkey.consumer.backlog import Backlog, Sources
 from latchkey.consumer.engine import Engine
 from latchkey.consumer.faults import Moved
 from latchkey.consumer.handling import Handler, Reactor
@@ -32,7 +32,8 @@ class Consumer:
 
     `name` and `version` say whose checkpoints these are: another version starts from the beginning, into tables of its own. `group`
     shares the partitions among the processes that use it; `member`, unique in the group and the same after a restart, spares
-    it the wait for a rebalance. `source` is the publisher's feed (`latchkey.feed.Feed`): it fills gaps and what retention took.
+    it the wait for a rebalance. `source` is the publisher's feed (`latchkey.feed.Feed`), or the feed of each topic: it fills gaps and
+    what retention took.
     The tables of `latchkey.consumer.install` must be there. Raises `ValueError` for a compacted topic: that holds states, not events.
     """
 
@@ -48,7 +49,7 @@ class Consumer:
         version: int = 1,
         schema: str = "latchkey",
         member: str | None = None,
-        source: Source | None = None,
+        source: Sources | None = None,
         policy: Policy | None = None,
     ) -> None:
         self._topics = sorted(topics)

@@ -36,7 +36,8 @@ class Service:
         self.asked.append(asked)
         after, stream = int(asked["after"]), asked.get("stream")
         found = [event for event in LOG if int(event["globalposition"]) > after and stream in {None, event["subject"]}][:3]
-        return httpx2.Response(200, json={"items": found, "next": int(found[-1]["globalposition"]) if found else after})
+        following = int(found[-1]["globalposition"]) if found else 7
+        return httpx2.Response(200, json={"items": found, "next": following, "end": 7})
 
 
 def feed(service: Service) -> Feed:
@@ -49,7 +50,7 @@ async def test_every_event_is_read_page_by_page_with_one_token() -> None:
     positions = [event.globalposition async for event in feed(service).events()]
     assert positions == list(range(1, 8))
     assert service.tokens == 1
-    assert [asked["after"] for asked in service.asked] == ["0", "3", "6", "7"]
+    assert [asked["after"] for asked in service.asked] == ["0", "3", "6"]
 
 
 async def test_one_stream_is_asked_for_by_its_id() -> None:
@@ -62,10 +63,11 @@ async def test_one_stream_is_asked_for_by_its_id() -> None:
     [
         httpx2.Response(503, request=httpx2.Request("GET", "http://registry")),
         httpx2.Response(200, content=b"<html>", request=httpx2.Request("GET", "http://registry")),
+        httpx2.Response(200, json={"items": []}, request=httpx2.Request("GET", "http://registry")),
         httpx2.Response(200, json=[], request=httpx2.Request("GET", "http://registry")),
         httpx2.ConnectError("refused"),
     ],
-    ids=["503", "no JSON", "no object", "refused"],
+    ids=["503", "no JSON", "no page", "no object", "refused"],
 )
 async def test_no_answer_is_one_to_wait_for(answer: Any) -> None:
     service = Service()

@@ -9,7 +9,7 @@ from services.identity.commands.tokens import Signer
 from tests.identity.person import Identity, Person
 
 pytestmark = pytest.mark.stack
-ANYONE, PERSON, CLIENT = "anyone", "a person", "a service client"
+ANYONE, PERSON, CLIENT, MACHINE = "anyone", "a person", "a service client", "a machine with the scope"
 MATRIX = {
     ("POST", "/v1/accounts"): ANYONE,
     ("POST", "/v1/accounts/verify"): ANYONE,
@@ -26,6 +26,7 @@ MATRIX = {
     ("POST", "/v1/password/reset"): ANYONE,
     ("POST", "/v1/password/change"): PERSON,
     ("POST", "/v1/service-tokens"): CLIENT,
+    ("GET", "/v1/feed"): MACHINE,
     ("GET", "/.well-known/jwks.json"): ANYONE,
 }
 
@@ -83,6 +84,23 @@ async def test_what_is_a_machines_is_refused_to_a_person(identity: Identity) -> 
     ann = await identity.signed_in()
     for headers in ({}, ann.bearer):
         assert set((await codes(identity, CLIENT, headers)).values()) == {(401, "identity.client_refused")}
+
+
+async def test_the_feed_is_for_machines_with_its_scope(identity: Identity) -> None:
+    signer, ann = Signer(identity.settings.master_key), await identity.signed_in()
+
+    def machine(*scopes: str) -> dict[str, str]:
+        return Person("", access_token=signer.service_token("svc_1", scopes, datetime.now(UTC))).bearer
+
+    for headers, refused in (
+        ({}, (401, "auth.required")),
+        (ann.bearer, (403, "auth.wrong_kind_of_caller")),
+        (machine("feed:registry", "keys:verify"), (403, "auth.scope_missing")),
+    ):
+        assert set((await codes(identity, MACHINE, headers)).values()) == {refused}
+    read = await identity.http.get("/v1/feed", params={"stream": ann.account_id}, headers=machine("feed:identity"))
+    assert [event["type"] for event in read.json()["items"]] == ["identity.AccountRegistered.v1", "identity.AccountVerified.v1"]
+    assert ann.email not in read.text
 
 
 async def test_what_is_anyones_asks_for_no_credential(identity: Identity) -> None:

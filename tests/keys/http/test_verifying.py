@@ -145,6 +145,16 @@ async def test_403_without_the_scope(keys: Running, caller: Callable[[], dict[st
     assert (await _by(keys, UNKNOWN, caller())).status_code == 403
 
 
+async def test_the_feed_is_for_machines_with_its_scope(keys: Running) -> None:
+    made = await keys.generate()
+    for headers, status in ((machine("keys:verify"), 403), (person(), 403), ({}, 401), (machine("feed:keys"), 200)):
+        assert (await keys.http.get("/v1/feed", headers=headers)).status_code == status
+    read = await keys.http.get("/v1/feed", params={"limit": 1000}, headers=machine("feed:keys"))
+    [told] = [event for event in read.json()["items"] if event["data"].get("public_key") == made["public_key"]]
+    assert (told["type"], told["tenantid"]) == ("keys.KeyPairGenerated.v1", keys.owner)
+    assert made["secret_key"] not in read.text
+
+
 @pytest.mark.parametrize(
     ("body", "pointers"),
     [

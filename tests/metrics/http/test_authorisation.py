@@ -7,7 +7,7 @@ from tests import tokens
 from tests.metrics.shop import Shop, key_text
 
 pytestmark = pytest.mark.stack
-KEY, SECRET, PERSON = "either key", "the secret key", "the owner"
+KEY, SECRET, PERSON, MACHINE = "either key", "the secret key", "the owner", "a machine with the scope"
 MATRIX = {
     ("POST", "/v1/transactions"): KEY,
     ("PATCH", "/v1/transactions/{transaction_id}"): SECRET,
@@ -16,6 +16,7 @@ MATRIX = {
     ("GET", "/v1/apps/{app_id}/transactions"): PERSON,
     ("GET", "/v1/apps/{app_id}/transactions.csv"): PERSON,
     ("GET", "/v1/apps/{app_id}/refusals"): PERSON,
+    ("GET", "/v1/feed"): MACHINE,
 }
 
 
@@ -63,3 +64,16 @@ async def test_what_is_a_keys_is_refused_to_everybody_else(shop: Shop) -> None:
     ):
         assert await said(shop, {KEY, SECRET}, headers) == {refused}, headers
     assert await said(shop, {SECRET}, bearer(key_text("kp_1", Kind.PUBLIC))) == {(403, "metrics.public_key_limited")}
+
+
+async def test_the_feed_is_for_machines_with_its_scope(shop: Shop) -> None:
+    for headers, refused in (
+        ({}, (401, "auth.required")),
+        (tokens.person("acc_owner"), (403, "auth.wrong_kind_of_caller")),
+        (bearer(key_text("kp_1")), (401, "auth.token_invalid")),
+        (tokens.machine("feed:keys", "keys:verify"), (403, "auth.scope_missing")),
+    ):
+        assert await said(shop, {MACHINE}, headers) == {refused}, headers
+    read = await shop.http.get("/v1/feed", headers=tokens.machine("feed:metrics"))
+    assert read.status_code == 200
+    assert all(event["source"] == "/metrics" for event in read.json()["items"])
