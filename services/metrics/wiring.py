@@ -24,6 +24,7 @@ from services.metrics.projections.refusals import Refusals as RefusalRows
 from services.metrics.projections.rollups import Daily, Rollups
 from services.metrics.projections.transactions import Transactions
 from services.metrics.publications import publish
+from services.metrics.queries.domains import DomainQueries
 from services.metrics.queries.lists import ListQueries
 from services.metrics.queries.positions import APPS, AppPositions
 from services.metrics.queries.sums import SumQueries
@@ -86,11 +87,10 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
         commands = TransactionCommands(
             Aggregates(TRANSACTION, store), Aggregates(REFUSAL, store), derive_key(settings.master_key, "transaction-fingerprint")
         )
+        desk = KeyDesk(verifier, commands, DomainQueries(reading))
         app = create_app(
             SERVICE, routers=[router], tokens=tokens, settings=settings, body_limit=BODY_LIMIT,
-            provides=[
-                commands, KeyDesk(verifier, commands), SumQueries(reading), ListQueries(reading), AppPositions(pool), PublicLog(pool),
-            ],
+            provides=[commands, desk, SumQueries(reading), ListQueries(reading), AppPositions(pool), PublicLog(pool)],
             ready=[Check("database", lambda: _answers(pool)), *ready],
         )  # fmt: skip
         app.add_middleware(OpenToBrowsers)

@@ -21,6 +21,9 @@ from services.registry.domain.events import (
     AppRegistered,
     AppRestored,
     AppStatus,
+    DomainAdded,
+    DomainRemoved,
+    DomainVerified,
     ServiceSubscribed,
     ServiceUnsubscribed,
     SubscriptionEvent,
@@ -31,7 +34,7 @@ from shared.store.records import State
 STATE_KIND = "registry.App.v1"
 
 
-def publish_app(event: AppEvent, app: App) -> PublicEvent | None:  # noqa: PLR0911  # one case an event: the table is read as a whole
+def publish_app(event: AppEvent, app: App) -> PublicEvent | None:  # noqa: C901, PLR0911, PLR0912  # one case an event: the table is read as a whole
     app_id, owner_id = app.app_id, app.owner_id or ""
     match event:
         case AppRegistered(_, product_id, name, country, _, _, registered_at):
@@ -55,6 +58,12 @@ def publish_app(event: AppEvent, app: App) -> PublicEvent | None:  # noqa: PLR09
             return public.AppRestored(app_id=app_id, owner_id=owner_id, status=status)
         case AppErased():
             return public.AppErased(app_id=app_id, owner_id=owner_id)
+        case DomainAdded(domain):
+            return public.DomainAdded(app_id=app_id, owner_id=owner_id, domain=domain)
+        case DomainVerified(domain):
+            return public.DomainVerified(app_id=app_id, owner_id=owner_id, domain=domain)
+        case DomainRemoved(domain):
+            return public.DomainRemoved(app_id=app_id, owner_id=owner_id, domain=domain)
         case _:
             assert_never(event)
 
@@ -68,6 +77,7 @@ def app_states(event: AppEvent, app: App, streamversion: int) -> Sequence[State]
     data = {
         "app_id": app.app_id, "owner_id": app.owner_id, "product_id": app.product_id, "name": app.name, "country": app.country,
         "status": app.status, "logo_hash": app.logo_hash, "registered_at": app.registered_at.isoformat(),
+        "verified_domains": sorted(domain.name for domain in app.domains if domain.verified_at),
     }  # fmt: skip
     return [State(REGISTRY_APP_STATE, encode_state(STATE_KIND, app.app_id, streamversion, data))]
 

@@ -53,6 +53,14 @@ class CatalogItem:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainView:
+    domain: str
+    proof: str
+    added_at: datetime
+    verified_at: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
 class HistoryEntry:
     """One event of an app: what happened, who did it and when; `changed` names fields, never their values."""
 
@@ -61,6 +69,7 @@ class HistoryEntry:
     actor: str
     at: datetime
     changed: tuple[str, ...]
+    domain: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,15 +119,26 @@ class RegistryQueries:
             raise NoLogo
         return Logo(*row)
 
+    async def list_domains(self, app_id: str, *, tenant: str) -> tuple[Sequence[DomainView], int]:
+        """By name, with the app's version. Raises NotFound."""
+        rows = await self._pool.fetch(
+            """SELECT d.domain, d.proof, d.added_at, d.verified_at, a.version FROM apps a LEFT JOIN domains d USING (app_id)
+               WHERE a.app_id = $1 AND a.owner_id = $2 ORDER BY d.domain""",
+            app_id, tenant,
+        )  # fmt: skip
+        if not rows:
+            raise NotFound
+        return [DomainView(*row[:4]) for row in rows if row["domain"] is not None], rows[0]["version"]
+
     async def list_history(self, app_id: str, *, tenant: str, before: int | None, limit: int) -> Sequence[HistoryEntry]:
         """Latest first, below the version `before`. Raises NotFound."""
         await self.get_app(app_id, tenant=tenant)
         rows = await self._pool.fetch(
-            """SELECT version, type, meta->>'actor', recorded_at, array(SELECT json_array_elements_text(data->'changed'))
+            """SELECT version, type, meta->>'actor', recorded_at, array(SELECT json_array_elements_text(data->'changed')), data->>'domain'
                FROM es.events WHERE stream_id = $1 AND ($2::int IS NULL OR version < $2) ORDER BY version DESC LIMIT $3""",
             app_id, before, limit,
         )  # fmt: skip
-        return [HistoryEntry(version, event, actor, at, tuple(changed)) for version, event, actor, at, changed in rows]
+        return [HistoryEntry(version, event, actor, at, tuple(changed), domain) for version, event, actor, at, changed, domain in rows]
 
     async def list_catalog(self, *, tenant: str) -> Sequence[CatalogItem]:
         """Every product, and whether the tenant is subscribed to it."""

@@ -6,7 +6,7 @@ from typing import Final
 
 from latchkey.envelope import Envelope
 
-from services.registry.commands import AppCommands
+from services.registry.commands.apps import AppCommands
 from services.registry.queries import RegistryQueries
 from shared.store.records import Context
 

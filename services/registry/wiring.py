@@ -15,13 +15,19 @@ from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
 from PIL.Image import DecompressionBombWarning
 
 from services.registry.api import ROUTERS
-from services.registry.commands import AppCommands, SubscriptionCommands
+from services.registry.commands.apps import AppCommands
+from services.registry.commands.dns import DnsRecords
+from services.registry.commands.domains import DomainCommands
+from services.registry.commands.subscriptions import SubscriptionCommands
 from services.registry.domain import app, subscription
 from services.registry.domain.app import App
 from services.registry.domain.errors import NameTaken
 from services.registry.domain.events import STORED, AppEvent, SubscriptionEvent
 from services.registry.domain.subscription import Subscription
-from services.registry.projections import Apps, LogoTable, Subscriptions
+from services.registry.projections.apps import Apps
+from services.registry.projections.domains import Domains
+from services.registry.projections.logos import LogoTable
+from services.registry.projections.subscriptions import Subscriptions
 from services.registry.publications import app_states, publish_app, publish_subscription
 from services.registry.queries import RegistryQueries
 from services.registry.reactions import Reactions
@@ -45,7 +51,7 @@ from shared.wake import RedisWake
 SERVICE: Final = "registry"
 SOURCE: Final = "/registry"
 MIGRATIONS: Final = Path(__file__).parent / "migrations"
-VIEWS: Final[tuple[View, ...]] = (Apps(), Subscriptions())
+VIEWS: Final[tuple[View, ...]] = (Apps(), Subscriptions(), Domains())
 REFUSALS: Final = {"apps_owner_name": NameTaken}
 EVENTS: Final[EventRegistry[AppEvent | SubscriptionEvent]] = EventRegistry(STORED)
 APP: Final[AggregateType[App, AppEvent]] = AggregateType(
@@ -64,6 +70,7 @@ class Core:
     pool: asyncpg.Pool
     apps: AppCommands
     subscriptions: SubscriptionCommands
+    domains: DomainCommands
     logos: LogoTable
     wake: RedisWake
 
@@ -78,7 +85,8 @@ async def build_core(settings: Settings, *, listen: bool) -> AsyncIterator[Core]
         store_settings = StoreSettings(settings.database_url, settings.master_key)
         store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, REFUSALS, wake))
         apps, subscriptions, logos = Aggregates(APP, store), Aggregates(SUBSCRIPTION, store), LogoTable(pool)
-        yield Core(pool, AppCommands(apps, subscriptions, logos), SubscriptionCommands(subscriptions), logos, wake)
+        domains = DomainCommands(apps, DnsRecords(settings.name_servers))
+        yield Core(pool, AppCommands(apps, subscriptions, logos), SubscriptionCommands(subscriptions), domains, logos, wake)
 
 
 @asynccontextmanager
@@ -99,7 +107,7 @@ async def build_app(settings: Settings, tokens: TokenChecker) -> AsyncIterator[S
         opened.push_async_callback(reading.close)
         yield create_app(
             SERVICE, routers=ROUTERS, tokens=tokens, settings=settings,
-            provides=[core.apps, core.subscriptions, RegistryQueries(reading), PublicLog(core.pool)],
+            provides=[core.apps, core.subscriptions, core.domains, RegistryQueries(reading), PublicLog(core.pool)],
             ready=[Check("database", lambda: _answers(core.pool)), Check("reads", lambda: _answers(reading))],
         )  # fmt: skip
 

@@ -43,7 +43,8 @@ class View(Protocol):
     kind; it picks its own. Rows are written in the order of their primary key, so that two writers never deadlock. `tables` and
     `indexes` give the DDL: indexes are made last in a rebuild. `names` lists the tables without suffix; a SQL view of each plain name
     shows the active version, so queries never name a version. `shape` counts the changes of its columns.
-    A view may have `wants`, the stored names of the event types that it picks: a rebuild then reads no others.
+    A view may have `wants`, the stored names of the event types that it picks: a rebuild then reads no others; and `grows_on`, those that
+    make its rows: on a log with none of them a migration makes it, empty, where it would otherwise ask for a rebuild.
     """
 
     @property

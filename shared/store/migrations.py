@@ -25,6 +25,7 @@ GRANT USAGE ON SCHEMA latchkey TO {app}, {read};
 GRANT SELECT, INSERT, UPDATE, DELETE ON ALL TABLES IN SCHEMA latchkey TO {app};
 GRANT SELECT ON ALL TABLES IN SCHEMA latchkey TO {read};
 """
+_ANY_EVENT: Final = "SELECT EXISTS (SELECT FROM es.events WHERE $1::text[] IS NULL OR type = ANY($1::text[]))"
 STORE_FOLDER: Final = Path(__file__).parent / "sql"
 
 
@@ -33,7 +34,7 @@ class MigrationChanged(Exception):
 
 
 class RebuildNeeded(Exception):
-    """A view has no table yet but the log has events: `ops rebuild <view>` makes it while users keep working."""
+    """A view has no table yet but the log has events that make rows of it: `ops rebuild <view>` makes it while users keep working."""
 
 
 @dataclass(frozen=True)
@@ -92,7 +93,8 @@ async def _apply_folder(db: asyncpg.Connection, folder: Path, roles: Roles) -> l
 async def _make_view(db: asyncpg.Connection, view: View) -> list[str]:
     if await db.fetchval("SELECT 1 FROM es.active WHERE projection = $1", view.name):
         return []
-    if await db.fetchval("SELECT EXISTS (SELECT FROM es.events)"):
+    grows_on = getattr(view, "grows_on", None)
+    if await db.fetchval(_ANY_EVENT, None if grows_on is None else sorted(grows_on)):
         raise RebuildNeeded(view.name)
     async with db.transaction():
         await db.execute(view.tables("_v1"))

@@ -41,6 +41,13 @@ class Owner:
         found: dict[str, Any] = answer.json()
         return found
 
+    async def domains(self, app_id: str) -> list[dict[str, Any]]:
+        """The domains of an app as the list shows them."""
+        answer = await self.call("GET", f"/v1/apps/{app_id}/domains")
+        assert answer.status_code == 200, answer.text
+        found: list[dict[str, Any]] = answer.json()["items"]
+        return found
+
     async def names(self, **query: Any) -> list[str]:
         """The names of the apps that the list shows."""
         answer = await self.call("GET", "/v1/apps", params=query)

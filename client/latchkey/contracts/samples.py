@@ -23,6 +23,7 @@ _VALUES: Final[dict[str, Any]] = {
     "changed": ("name",),
     "country": "DE",
     "currency": "EUR",
+    "domain": "shop.example",
     "environment": "live",
     "expires_at": datetime(2027, 11, 23, 12, 0, tzinfo=UTC),
     "generation": 2,

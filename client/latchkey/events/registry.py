@@ -77,9 +77,33 @@ class AppRestored(AppEvent):
 
 
 class AppErased(AppEvent):
-    """The app's owner was erased: nothing brings the app back, and whoever keeps its name or logo erases them too."""
+    """The app's owner was erased: nothing brings the app back, and whoever keeps its name, logo or domains erases them too."""
 
     event_name: ClassVar[str] = "registry.AppErased"
+
+
+class DomainEvent(AppEvent):
+    """An event of one domain of an app."""
+
+    domain: Annotated[str, Field(description="a host name in lower-case ASCII, as the Origin header has it")]
+
+
+class DomainAdded(DomainEvent):
+    """The owner says that the domain is theirs; nothing proves it yet."""
+
+    event_name: ClassVar[str] = "registry.DomainAdded"
+
+
+class DomainVerified(DomainEvent):
+    """The domain's DNS proved it: the app's public keys may be used on its pages and on those of the domains beneath it."""
+
+    event_name: ClassVar[str] = "registry.DomainVerified"
+
+
+class DomainRemoved(DomainEvent):
+    """The domain is the app's no longer, proven or not."""
+
+    event_name: ClassVar[str] = "registry.DomainRemoved"
 
 
 class SubscriptionEvent(PublicEvent):

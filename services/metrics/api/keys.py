@@ -39,11 +39,18 @@ class Verifier(Protocol):
         """Judge a key; one made a moment ago is known, or STALE_FEED."""
 
 
+class Domains(Protocol):
+    """What `services.metrics.queries.domains.DomainQueries` is to us."""
+
+    async def permits(self, app_id: str, origin: str) -> bool:
+        """Whether a page of this origin may use the app's public keys."""
+
+
 class KeyDesk:
     """Admits the bearer of a key, or says why not; a secret key from a browser is kept for its owner before it is refused."""
 
-    def __init__(self, verifier: Verifier, commands: TransactionCommands) -> None:
-        self._verifier, self._commands = verifier, commands
+    def __init__(self, verifier: Verifier, commands: TransactionCommands, domains: Domains) -> None:
+        self._verifier, self._commands, self._domains = verifier, commands, domains
 
     async def admit(self, request: Request) -> Caller:
         """The caller, with the `Key` as `details`. Raises a refusal of its own for each verdict."""
@@ -63,6 +70,8 @@ class KeyDesk:
             raise errors.SecretKeyInBrowser
         if verdict.code is not Code.VALID:
             raise REFUSALS[verdict.code]
+        if origin is not None and not await self._domains.permits(key.app_id, origin):
+            raise errors.OriginUnverified
         return caller
 
 

@@ -78,6 +78,11 @@ class OriginForbidden(Forbidden):
     title = "This API key may not be used from that origin."
 
 
+class OriginUnverified(Forbidden):
+    code = "metrics.origin_unverified"
+    title = "The page is on none of the app's verified domains."
+
+
 class AddressForbidden(Forbidden):
     code = "metrics.address_forbidden"
     title = "This API key may not be used from that address."

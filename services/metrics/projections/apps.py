@@ -1,11 +1,20 @@
-"""Which apps there are and whose they are, from what registry and identity tell."""
+"""Which apps there are, whose they are and which domains they have proven, from what registry and identity tell."""
 
 from collections.abc import Sequence
 
 import asyncpg
 from latchkey.envelope import Envelope
 from latchkey.events.identity import AccountErased
-from latchkey.events.registry import AppArchived, AppDisabled, AppEnabled, AppRegistered, AppRestored
+from latchkey.events.registry import (
+    AppArchived,
+    AppDisabled,
+    AppEnabled,
+    AppErased,
+    AppRegistered,
+    AppRestored,
+    DomainRemoved,
+    DomainVerified,
+)
 
 
 class Apps:
@@ -31,6 +40,8 @@ class Apps:
                     await _standing(db, app_id, "archived")
                 case AppRestored(app_id=app_id, status=status):
                     await _standing(db, app_id, status)
+                case DomainVerified() | DomainRemoved() | AppErased() as told:
+                    await _domains(db, told)
                 case AccountErased(account_id=account_id):
                     await _alone(db, account_id)
                     await db.execute("INSERT INTO erased_accounts (account_id) VALUES ($1) ON CONFLICT DO NOTHING", account_id)
@@ -41,6 +52,16 @@ class Apps:
 
 async def _standing(db: asyncpg.Connection, app_id: str, status: str) -> None:
     await db.execute("UPDATE apps SET status = $2 WHERE app_id = $1", app_id, status)
+
+
+async def _domains(db: asyncpg.Connection, told: DomainVerified | DomainRemoved | AppErased) -> None:
+    match told:
+        case DomainVerified(app_id=app_id, domain=domain):
+            await db.execute("INSERT INTO app_domains (app_id, domain) VALUES ($1, $2) ON CONFLICT DO NOTHING", app_id, domain)
+        case DomainRemoved(app_id=app_id, domain=domain):
+            await db.execute("DELETE FROM app_domains WHERE app_id = $1 AND domain = $2", app_id, domain)
+        case AppErased(app_id=app_id):
+            await db.execute("DELETE FROM app_domains WHERE app_id = $1", app_id)
 
 
 async def _alone(db: asyncpg.Connection, account_id: str) -> None:

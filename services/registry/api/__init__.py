@@ -1,5 +1,5 @@
 """The HTTP interface of registry."""
 
-from services.registry.api import apps, catalog, logos, places
+from services.registry.api import apps, catalog, domains, logos, places
 
-ROUTERS = (catalog.router, apps.router, logos.router, places.router)
+ROUTERS = (catalog.router, apps.router, logos.router, domains.router, places.router)

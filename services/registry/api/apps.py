@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import Query, Response
 
 from services.registry.api.schemas import AppAnswer, AppChanges, HistoryItem, NewApp, app_decided, app_read, history_read
-from services.registry.commands import AppCommands
+from services.registry.commands.apps import AppCommands
 from services.registry.domain.events import AppStatus
 from services.registry.queries import AppView, HistoryEntry, RegistryQueries
 from shared.http.caller import IfMatch, MaybeIfMatch, Person

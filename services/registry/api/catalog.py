@@ -12,7 +12,7 @@ from services.registry.api.schemas import (
     subscription_decided,
     subscription_read,
 )
-from services.registry.commands import SubscriptionCommands
+from services.registry.commands.subscriptions import SubscriptionCommands
 from services.registry.queries import RegistryQueries
 from shared.http.caller import MaybeIfMatch, Person
 from shared.http.headers import tagged, versioned

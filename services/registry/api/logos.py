@@ -6,7 +6,7 @@ from fastapi import Request, Response
 from starlette.datastructures import UploadFile
 
 from services.registry.api.schemas import AppAnswer, app_decided
-from services.registry.commands import AppCommands
+from services.registry.commands.apps import AppCommands
 from services.registry.domain.errors import field_error
 from services.registry.domain.logo import MOST_BYTES
 from services.registry.queries import RegistryQueries

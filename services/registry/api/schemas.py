@@ -2,16 +2,18 @@
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, TypeVar
+from typing import Annotated, Any, Generic, Literal, TypeVar
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from services.registry.domain import domains
 from services.registry.domain.app import App
 from services.registry.domain.details import LONGEST, NAME_LENGTH, OPTIONAL
 from services.registry.domain.events import AppStatus, Contact
+from services.registry.domain.hostnames import LONGEST_NAME, challenge, evidence
 from services.registry.domain.subscription import Subscription
-from services.registry.queries import AppView, HistoryEntry, SubscriptionView
+from services.registry.queries import AppView, DomainView, HistoryEntry, SubscriptionView
 from shared.http.headers import versioned
 from shared.http.schemas import Body
 from shared.store.aggregates import Decided
@@ -87,8 +89,32 @@ class AppAnswer(BaseModel):
     version: int
 
 
+class NewDomain(Body):
+    """Which domain to add. The domain judges what is a host name."""
+
+    domain: Annotated[str, Field(min_length=1, max_length=LONGEST_NAME, description="a host name such as shop.example, in any script")]
+
+
+class TextRecord(BaseModel):
+    """A record to set in DNS."""
+
+    name: str
+    type: Literal["TXT"] = "TXT"
+    value: str
+
+
+class DomainAnswer(BaseModel):
+    """A domain of an app; its pages may use the app's public keys once it is verified."""
+
+    domain: Annotated[str, Field(description="in lower-case ASCII")]
+    status: Literal["pending", "verified"]
+    record: Annotated[TextRecord, Field(description="what proves the domain when it is verified; afterwards it may be taken away")]
+    added_at: datetime
+    verified_at: datetime | None
+
+
 class HistoryItem(BaseModel):
-    """One thing that happened to an app; `changed` names fields, never values."""
+    """One thing that happened to an app; `changed` names fields, never values; `domain` is the one that it is about."""
 
     model_config = ConfigDict(from_attributes=True)
 
@@ -97,6 +123,7 @@ class HistoryItem(BaseModel):
     actor: str
     at: datetime
     changed: Sequence[str]
+    domain: str | None
 
 
 class NewSubscription(Body):
@@ -169,6 +196,23 @@ def app_decided(response: Response, decided: Decided[App]) -> AppAnswer:
         state=app.state, city=contact.city, postal_code=contact.postal_code, phone=contact.phone, status=app.status,
         logo_hash=app.logo_hash, registered_at=app.registered_at, version=decided.version,
     )  # fmt: skip
+
+
+def domain_read(view: DomainView) -> DomainAnswer:
+    return _domain(view.domain, view.proof, view.added_at, view.verified_at)
+
+
+def domain_decided(response: Response, decided: Decided[App], given: str) -> DomainAnswer:
+    """One domain of the app after a command, as a read would show it."""
+    versioned(response, "registry", decided)
+    domain = domains.named(decided.state, given)
+    return _domain(domain.name, domain.proof, domain.added_at, domain.verified_at)
+
+
+def _domain(name: str, proof: str, added_at: datetime, verified_at: datetime | None) -> DomainAnswer:
+    record = TextRecord(name=challenge(name), value=evidence(proof))
+    status = "verified" if verified_at else "pending"
+    return DomainAnswer(domain=name, status=status, record=record, added_at=added_at, verified_at=verified_at)
 
 
 def history_read(entry: HistoryEntry) -> HistoryItem:

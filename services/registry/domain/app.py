@@ -21,11 +21,24 @@ from services.registry.domain.events import (
     AppRestored,
     AppStatus,
     Contact,
+    DomainAdded,
+    DomainRemoved,
+    DomainVerified,
 )
 from shared.errors import NotFound
 from shared.personal import ERASED, Erased
 
 PUBLIC_FIELDS: Final = ("name", "country", "state")
+
+
+@dataclass(frozen=True, slots=True)
+class Domain:
+    """A host name that the owner says is theirs; since `verified_at` its DNS said so too."""
+
+    name: str
+    proof: str
+    added_at: datetime
+    verified_at: datetime | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +56,11 @@ class App:
     status_before_archive: AppStatus = AppStatus.ACTIVE
     logo_hash: str | None = None
     registered_at: datetime | None = None
+    domains: tuple[Domain, ...] = ()
     erased: bool = False
 
 
-def evolve(app: App, event: AppEvent) -> App:  # noqa: PLR0911  # one case an event: the table is read as a whole
+def evolve(app: App, event: AppEvent) -> App:  # noqa: C901, PLR0911, PLR0912  # one case an event: the table is read as a whole
     match event:
         case AppRegistered(owner_id, product_id, name, country, state, contact, registered_at):
             return App(app.app_id, owner_id, product_id, name, country, state, contact, registered_at=registered_at)
@@ -65,7 +79,13 @@ def evolve(app: App, event: AppEvent) -> App:  # noqa: PLR0911  # one case an ev
         case AppRestored(status):
             return replace(app, status=status)
         case AppErased():
-            return replace(app, contact=ERASED, logo_hash=None, erased=True)
+            return replace(app, contact=ERASED, logo_hash=None, domains=(), erased=True)
+        case DomainAdded(name, proof, added_at):
+            return replace(app, domains=(*app.domains, Domain(name, proof, added_at)))
+        case DomainVerified(name, at):
+            return replace(app, domains=tuple(replace(one, verified_at=at) if one.name == name else one for one in app.domains))
+        case DomainRemoved(name):
+            return replace(app, domains=tuple(one for one in app.domains if one.name != name))
         case _:
             assert_never(event)
 
@@ -86,7 +106,7 @@ def register(app: App, *, owner_id: str, product_id: str, given: Given, register
 
 def change_details(app: App, *, given: Given) -> Sequence[AppEvent]:
     """Contact data and the rest change by an event each, because only the rest is announced."""
-    before = _form(_not_archived(app))
+    before = _form(not_archived(app))
     after = details.changed(before, given)
     differing = details.differing(before, after)
     shown = tuple(field for field in differing if field in PUBLIC_FIELDS)
@@ -100,15 +120,15 @@ def change_details(app: App, *, given: Given) -> Sequence[AppEvent]:
 
 
 def change_logo(app: App, *, logo_hash: str | None) -> Sequence[AppEvent]:
-    return [] if _not_archived(app).logo_hash == logo_hash else [AppLogoChanged(logo_hash)]
+    return [] if not_archived(app).logo_hash == logo_hash else [AppLogoChanged(logo_hash)]
 
 
 def disable(app: App) -> Sequence[AppEvent]:
-    return [] if _not_archived(app).status is AppStatus.DISABLED else [AppDisabled()]
+    return [] if not_archived(app).status is AppStatus.DISABLED else [AppDisabled()]
 
 
 def enable(app: App) -> Sequence[AppEvent]:
-    return [] if _not_archived(app).status is AppStatus.ACTIVE else [AppEnabled()]
+    return [] if not_archived(app).status is AppStatus.ACTIVE else [AppEnabled()]
 
 
 def archive(app: App) -> Sequence[AppEvent]:
@@ -133,7 +153,16 @@ def names_touched(app: App, event: AppEvent) -> Iterable[str]:
             return [_unique(app.owner_id, app.name), _unique(app.owner_id, name)]
         case AppArchived() | AppRestored():
             return [_unique(app.owner_id, app.name)]
-        case AppContactChanged() | AppLogoChanged() | AppDisabled() | AppEnabled() | AppErased():
+        case (
+            AppContactChanged()
+            | AppLogoChanged()
+            | AppDisabled()
+            | AppEnabled()
+            | AppErased()
+            | DomainAdded()
+            | DomainVerified()
+            | DomainRemoved()
+        ):
             return []
         case _:
             assert_never(event)
@@ -150,7 +179,8 @@ def _not_erased(app: App) -> App:
     return app
 
 
-def _not_archived(app: App) -> App:
+def not_archived(app: App) -> App:
+    """The app, for a change of it. Raises AppIsArchived, and NotFound for one whose owner was erased."""
     if _not_erased(app).status is AppStatus.ARCHIVED:
         raise AppIsArchived
     return app

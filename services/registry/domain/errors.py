@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Final
 
-from shared.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, UnsupportedMedia
+from shared.errors import Conflict, FieldError, Invalid, NotFound, TooLarge, Unavailable, UnsupportedMedia
 
 FIELD_PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
     {
@@ -19,6 +19,10 @@ FIELD_PROBLEMS: Final[Mapping[str, str]] = MappingProxyType(
         "country_unknown": "This is no ISO 3166 country code of two letters.",
         "state_unknown": "This is no state of the app's country.",
         "postal_code_invalid": "The app's country has no postal codes of this form.",
+        "domain_invalid": "Give a host name such as shop.example, without https:// and without a path.",
+        "domain_is_address": "This is an address; give a host name such as shop.example.",
+        "domain_one_label": "A host name has at least two parts, as in shop.example.",
+        "domain_long": "A host name here has at most 233 characters.",
         "product_unknown": "There is no such product in the catalogue.",
     }
 )
@@ -66,6 +70,26 @@ class NotSubscribed(Conflict):
 class AppIsArchived(Conflict):
     code = "registry.app_archived"
     title = "The app is archived; restore it first."
+
+
+class DomainNotFound(NotFound):
+    code = "registry.domain_not_found"
+    title = "The app has no such domain."
+
+
+class TooManyDomains(Conflict):
+    code = "registry.too_many_domains"
+    title = "An app has at most 20 domains; remove one first."
+
+
+class DomainUnproven(Conflict):
+    code = "registry.domain_unproven"
+    title = "The TXT record is not there yet, or says something else. New records may take minutes to be seen."
+
+
+class DnsUnavailable(Unavailable):
+    code = "registry.dns_unavailable"
+    title = "The domain's name servers did not answer; nothing was changed. Try again shortly."
 
 
 class NoLogo(NotFound):

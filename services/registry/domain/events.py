@@ -81,6 +81,26 @@ class AppErased:
 
 
 @dataclass(frozen=True, slots=True)
+class DomainAdded:
+    """`proof` is what the owner shows in the domain's DNS; it opens nothing."""
+
+    domain: str
+    proof: str
+    added_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DomainVerified:
+    domain: str
+    verified_at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class DomainRemoved:
+    domain: str
+
+
+@dataclass(frozen=True, slots=True)
 class ServiceSubscribed:
     account_id: str
     product_id: str
@@ -94,7 +114,8 @@ class ServiceUnsubscribed:
 
 AppChange = AppDetailsChanged | AppContactChanged | AppLogoChanged
 AppTurn = AppDisabled | AppEnabled | AppArchived | AppRestored | AppErased
-AppEvent = AppRegistered | AppChange | AppTurn
+DomainEvent = DomainAdded | DomainVerified | DomainRemoved
+AppEvent = AppRegistered | AppChange | AppTurn | DomainEvent
 SubscriptionEvent = ServiceSubscribed | ServiceUnsubscribed
 
 STORED: dict[str, tuple[type[Any], int]] = {
@@ -107,6 +128,9 @@ STORED: dict[str, tuple[type[Any], int]] = {
     "registry.AppArchived": (AppArchived, 1),
     "registry.AppRestored": (AppRestored, 1),
     "registry.AppErased": (AppErased, 1),
+    "registry.DomainAdded": (DomainAdded, 1),
+    "registry.DomainVerified": (DomainVerified, 1),
+    "registry.DomainRemoved": (DomainRemoved, 1),
     "registry.ServiceSubscribed": (ServiceSubscribed, 1),
     "registry.ServiceUnsubscribed": (ServiceUnsubscribed, 1),
 }

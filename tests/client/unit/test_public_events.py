@@ -10,7 +10,7 @@ from pydantic import BaseModel, SecretBytes, SecretStr
 # A field is public because somebody put it here on purpose, after asking whose data it is.
 ALLOWED = {
     *("account_id", "registered_at", "generation", "session_id"),
-    *("app_id", "owner_id", "product_id", "name", "country", "status", "changed", "logo_hash", "subscription_id"),
+    *("app_id", "owner_id", "product_id", "name", "country", "status", "changed", "logo_hash", "subscription_id", "domain"),
     *("ring_id", "environment", "pair_id", "lineage_id", "public_key", "secret_last_four", "expires_at", "scopes"),
     *("allowed_origins", "allowed_ips", "old_pair_id", "new_pair_id", "old_valid_until", "reason"),
     *("transaction_id", "amount", "currency", "previous_status", "provider_status", "payment_mode", "payment_gateway"),

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import pytest
+from latchkey.events.registry import AppErased, DomainAdded, DomainEvent, DomainRemoved, DomainVerified
 from latchkey.keyformat import Kind
 from latchkey.rings import PairStatus
 
+from services.metrics.projections.apps import Apps
 from tests import tokens
-from tests.metrics.shop import STRANGER, Shop, key_text, pair, transaction
+from tests.metrics.shop import OWNER, STRANGER, Shop, key_text, pair, told, transaction
 
 pytestmark = pytest.mark.stack
 PUBLIC = key_text("kp_1", Kind.PUBLIC)
@@ -98,6 +100,52 @@ async def test_origin_rules_bind_the_public_key(shop: Shop) -> None:
     assert (await shop.post(transaction(1, status="created"), key=PUBLIC, origin="https://shop.example")).status_code == 201
     other = await shop.post(transaction(2, status="created"), key=PUBLIC, origin="https://evil.example")
     assert (other.status_code, other.json()["code"]) == (403, "metrics.origin_forbidden")
+
+
+@pytest.mark.parametrize(
+    ("origin", "status"),
+    [
+        ("https://shop.example", 201),
+        ("https://www.shop.example:8443", 201),
+        ("https://SHOP.example", 201),
+        (None, 201),
+        ("https://evil.example", 403),
+        ("https://notshop.example", 403),
+        ("https://shop.example.evil.example", 403),
+        ("https://shop.example@evil.example", 403),
+        ("null", 403),
+        ("http://[", 403),
+    ],
+)
+async def test_once_an_app_has_verified_domains_its_public_key_works_on_their_pages_only(
+    shop: Shop, origin: str | None, status: int
+) -> None:
+    """S44."""
+    await hear(shop, DomainAdded, "pending.example")
+    anywhere = await shop.post(transaction(1, status="created"), key=PUBLIC, origin="https://evil.example")
+    assert anywhere.status_code == 201
+    await hear(shop, DomainVerified, "shop.example")
+    answer = await shop.post(transaction(2, status="created"), key=PUBLIC, **({"origin": origin} if origin else {}))
+    assert answer.status_code == status
+    assert answer.json().get("code") == ("recorded" if status == 201 else "metrics.origin_unverified")
+    assert answer.headers["access-control-allow-origin"] == "*"
+
+
+async def test_a_removed_domain_and_an_erased_app_bind_no_more(shop: Shop) -> None:
+    for domain in ("shop.example", "b.example"):
+        await hear(shop, DomainVerified, domain)
+    await hear(shop, DomainRemoved, "shop.example")
+    for origin, status in (("https://shop.example", 403), ("https://b.example", 201)):
+        assert (await shop.post(transaction(origin, status="created"), key=PUBLIC, origin=origin)).status_code == status
+    async with shop.db.transaction():
+        await Apps().apply(shop.db, [told(AppErased(app_id=shop.app, owner_id=OWNER), shop.app)])
+    assert await shop.db.fetchval("SELECT count(*) FROM app_domains WHERE app_id = $1", shop.app) == 0
+
+
+async def hear(shop: Shop, event: type[DomainEvent], domain: str) -> None:
+    """What registry says of a domain of the shop's app."""
+    async with shop.db.transaction():
+        await Apps().apply(shop.db, [told(event(app_id=shop.app, owner_id=OWNER, domain=domain), shop.app)])
 
 
 async def test_a_browser_may_ask_first(shop: Shop) -> None:

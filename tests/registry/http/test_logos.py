@@ -7,7 +7,7 @@ import asyncpg
 import pytest
 from PIL import Image
 
-from services.registry.projections import LogoTable
+from services.registry.projections.logos import LogoTable
 from stack.databases import Database
 from tests.registry.images import BOMBS, BROKEN, OTHERS, POLYGLOTS, SCRIPT, of_bytes, picture, talkative
 from tests.registry.owner import Owner, refused

@@ -20,6 +20,9 @@ PROMISED = {
     "/v1/apps/{app_id}/restore": {"post"},
     "/v1/apps/{app_id}/history": {"get"},
     "/v1/apps/{app_id}/logo": {"get", "put", "delete"},
+    "/v1/apps/{app_id}/domains": {"get", "post"},
+    "/v1/apps/{app_id}/domains/{domain}": {"delete"},
+    "/v1/apps/{app_id}/domains/{domain}/verify": {"post"},
     "/v1/countries": {"get"},
     "/v1/countries/{code}/states": {"get"},
 }

@@ -20,6 +20,9 @@ from services.registry.domain.events import (
     AppLogoChanged,
     AppRestored,
     AppStatus,
+    DomainAdded,
+    DomainRemoved,
+    DomainVerified,
     ServiceSubscribed,
     ServiceUnsubscribed,
 )
@@ -41,6 +44,9 @@ PUBLIC: list[tuple[AppEvent, PublicEvent | None]] = [
     (AppArchived(), public.AppArchived(**OF)),
     (AppRestored(AppStatus.DISABLED), public.AppRestored(**OF, status="disabled")),
     (AppErased(), public.AppErased(**OF)),
+    (DomainAdded("shop.example", "p1", NOW), public.DomainAdded(**OF, domain="shop.example")),
+    (DomainVerified("shop.example", NOW), public.DomainVerified(**OF, domain="shop.example")),
+    (DomainRemoved("shop.example"), public.DomainRemoved(**OF, domain="shop.example")),
 ]
 
 
@@ -64,7 +70,9 @@ def test_no_contact_data_is_published(event: AppEvent) -> None:
 
 
 def test_the_state_after_each_public_event_is_whole() -> None:
-    app = after(REGISTERED, AppLogoChanged("h1"), AppDisabled())
+    domains = [DomainAdded(name, "needle", NOW) for name in ("shop.example", "b.example", "a.example")]
+    verified = [DomainVerified("shop.example", NOW), DomainVerified("a.example", NOW)]
+    app = after(REGISTERED, *domains, *verified, AppLogoChanged("h1"), AppDisabled())
     [state] = app_states(AppDisabled(), app, 3)
     assert state.topic == "registry.app.state.v1"
     record = decode_state((state.text or "").encode())
@@ -72,7 +80,7 @@ def test_the_state_after_each_public_event_is_whole() -> None:
     assert (record.kind, record.stream_id, record.streamversion) == ("registry.App.v1", "app_1", 3)
     assert record.data == {
         "app_id": "app_1", "owner_id": "acc_1", "product_id": "latchkey-pay", "name": "Corner Shop", "country": "US", "status": "disabled",
-        "logo_hash": "h1", "registered_at": NOW.isoformat(),
+        "logo_hash": "h1", "registered_at": NOW.isoformat(), "verified_domains": ["a.example", "shop.example"],
     }  # fmt: skip
 
 

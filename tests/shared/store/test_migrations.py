@@ -89,3 +89,31 @@ async def test_a_view_that_comes_after_events_must_be_rebuilt(fresh_database: Fr
 
     with pytest.raises(RebuildNeeded, match="others"):
         await migrate(made.owner, NO_MIGRATIONS, [Jars(), Other()])
+
+
+async def test_a_view_that_grows_on_events_that_the_log_does_not_have_is_made_empty(fresh_database: Fresh) -> None:
+    made = fresh_database("toy")
+    await migrate(made.owner, NO_MIGRATIONS, [Jars()])
+    async with opened(made) as store:
+        await Aggregates(JAR, store).decide("jar_1", Filling(1), context())
+
+    class Labels(Jars):
+        name = "labels"
+        names = ("labels",)
+        grows_on = frozenset({"toy.Labelled"})
+
+        def tables(self, suffix: str) -> str:
+            return f"CREATE TABLE labels{suffix} (label text)"
+
+        def indexes(self, suffix: str) -> str:
+            return f"ANALYZE labels{suffix}"
+
+    class Fillings(Labels):
+        name = "fillings"
+        names = ("fillings",)
+        grows_on = frozenset({"toy.Labelled", "toy.Filled"})
+
+    done = await migrate(made.owner, NO_MIGRATIONS, [Jars(), Labels()])
+    assert done == ["made labels version 1"]
+    with pytest.raises(RebuildNeeded, match="fillings"):
+        await migrate(made.owner, NO_MIGRATIONS, [Jars(), Labels(), Fillings()])

@@ -1,4 +1,4 @@
-"""What registry can be told to do. One method, one decision, one transaction."""
+"""What registry can be told about apps. One method, one decision, one transaction."""
 
 import asyncio
 import hashlib
@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from functools import partial
 from typing import Any, Protocol
 
+from services.registry.commands.subscriptions import subscription_id
 from services.registry.domain import app as apps
 from services.registry.domain import logo
 from services.registry.domain import subscription as subscriptions
@@ -15,16 +16,11 @@ from services.registry.domain.details import Given
 from services.registry.domain.errors import NameTaken, NameTakenMeanwhile
 from services.registry.domain.events import AppEvent, SubscriptionEvent
 from services.registry.domain.subscription import Subscription
-from shared.ids import derived_id, new_id
+from shared.ids import new_id
 from shared.store.aggregates import Aggregates, Decided, Part, decide_together
 from shared.store.records import Context
 
 Decision = Callable[[App], Sequence[AppEvent]]
-
-
-def subscription_id(account_id: str, product_id: str) -> str:
-    """The one stream of an account and a product."""
-    return derived_id("sub", account_id, product_id)
 
 
 class LogoShelf(Protocol):
@@ -96,22 +92,13 @@ class AppCommands:
         return await self._apps.decide(app_id, decision, context)
 
     async def _require_owner(self, app_id: str, context: Context) -> None:
-        """Asked before If-Match is looked at, so that a version of somebody else's app cannot be guessed; an owner never changes."""
-        known = self._apps.cached(app_id) or await self._apps.load(app_id)
-        apps.require_owner(known.state, context.tenant)
+        await require_owner(self._apps, app_id, context)
 
 
-class SubscriptionCommands:
-    """Subscriptions, on behalf of the context's tenant."""
+async def require_owner(apps_: Aggregates[App, AppEvent], app_id: str, context: Context) -> None:
+    """Asked before If-Match is looked at, so that a version of somebody else's app cannot be guessed; an owner never changes.
 
-    def __init__(self, subscriptions_: Aggregates[Subscription, SubscriptionEvent]) -> None:
-        self._subscriptions = subscriptions_
-
-    async def subscribe(self, product_id: str, context: Context) -> Decided[Subscription]:
-        decision = partial(subscriptions.subscribe, account_id=context.tenant, product_id=product_id)
-        return await self._subscriptions.decide(subscription_id(context.tenant, product_id), decision, context)
-
-    async def unsubscribe(self, subscription: str, context: Context) -> Decided[Subscription]:
-        known = self._subscriptions.cached(subscription) or await self._subscriptions.load(subscription)
-        subscriptions.require_holder(known.state, context.tenant)
-        return await self._subscriptions.decide(subscription, subscriptions.unsubscribe, context)
+    Raises NotFound.
+    """
+    known = apps_.cached(app_id) or await apps_.load(app_id)
+    apps.require_owner(known.state, context.tenant)

@@ -1,4 +1,4 @@
-"""Events to rows: the apps and the subscriptions as their owners see them, written in the append's own transaction."""
+"""Events to rows: the apps as their owners see them, written in the append's own transaction."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, assert_never
@@ -20,8 +20,9 @@ from services.registry.domain.events import (
     AppRestored,
     AppStatus,
     Contact,
-    ServiceSubscribed,
-    ServiceUnsubscribed,
+    DomainAdded,
+    DomainRemoved,
+    DomainVerified,
 )
 from shared.personal import Erased
 from shared.store.records import Recorded
@@ -34,15 +35,6 @@ WITH change AS MATERIALIZED (SELECT row->>'app_id' AS app_id, row FROM jsonb_arr
      locked AS MATERIALIZED (SELECT app_id FROM apps{{0}} WHERE app_id IN (SELECT app_id FROM change) ORDER BY app_id FOR UPDATE)
 UPDATE apps{{0}} AS app SET ({_COLUMNS}) = (SELECT {_COLUMNS} FROM jsonb_populate_record(app, change.row))
 FROM change JOIN locked USING (app_id) WHERE app.app_id = change.app_id
-"""
-_UPSERT_SUBSCRIPTIONS = """
-INSERT INTO subscriptions{0} AS held (subscription_id, account_id, product_id, active, version)
-SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::boolean[], $5::int[]) AS row (subscription_id) ORDER BY 1
-ON CONFLICT (subscription_id) DO UPDATE SET active = excluded.active, version = excluded.version
-"""
-_KEEP_LOGO = "INSERT INTO logos (hash, png) VALUES ($1, $2) ON CONFLICT (hash) DO UPDATE SET stored_at = now()"
-_SWEEP_LOGOS = """
-DELETE FROM logos l WHERE l.stored_at < now() - interval '1 hour' AND NOT EXISTS (SELECT FROM apps a WHERE a.logo_hash = l.hash)
 """
 Row = dict[str, Any]
 
@@ -89,43 +81,6 @@ class Apps:
             await db.execute(f"DELETE FROM apps{suffix} WHERE app_id = ANY($1::text[])", erased)
 
 
-class Subscriptions:
-    """A row per account and product that was ever subscribed to."""
-
-    name: ClassVar[str] = "subscriptions"
-    shape: ClassVar[int] = 1
-    names: ClassVar[Sequence[str]] = ("subscriptions",)
-
-    def tables(self, suffix: str) -> str:
-        return f"""
-        CREATE TABLE subscriptions{suffix} (
-            subscription_id text COLLATE "C" PRIMARY KEY, account_id text NOT NULL, product_id text NOT NULL, active boolean NOT NULL,
-            version int NOT NULL)"""
-
-    def indexes(self, suffix: str) -> str:
-        return f"CREATE INDEX subscriptions{suffix}_account ON subscriptions{suffix} (account_id)"
-
-    async def apply(self, db: asyncpg.Connection, suffix: str, events: Sequence[Recorded[Any]]) -> None:
-        last = {recorded.stream_id: row for recorded in events if (row := _subscription(recorded))}
-        if last:
-            await db.execute(_UPSERT_SUBSCRIPTIONS.format(suffix), *map(list, zip(*last.values(), strict=True)))
-
-
-class LogoTable:
-    """The pictures that apps show, by the SHA-256 of their bytes: content, not events, so it is written before the event that names it."""
-
-    def __init__(self, pool: asyncpg.Pool) -> None:
-        self._pool = pool
-
-    async def keep(self, logo_hash: str, png: bytes) -> None:
-        """Keep a picture; one that is there already counts as uploaded now."""
-        await self._pool.execute(_KEEP_LOGO, logo_hash, png)
-
-    async def sweep(self) -> None:
-        """Delete the pictures that no app shows, an hour after they were last uploaded."""
-        await self._pool.execute(_SWEEP_LOGOS)
-
-
 async def _write(db: asyncpg.Connection, statement: str, rows: Mapping[str, Row]) -> None:
     if rows:
         await db.execute(statement, to_json([rows[app_id] for app_id in sorted(rows)]).decode())
@@ -155,7 +110,7 @@ def _app_columns(event: AppEvent) -> Row:  # noqa: PLR0911  # one case an event:
             return {"status": AppStatus.ARCHIVED}
         case AppRestored(status):
             return {"status": status}
-        case AppErased():
+        case AppErased() | DomainAdded() | DomainVerified() | DomainRemoved():
             return {}
         case _:
             assert_never(event)
@@ -170,12 +125,3 @@ def _shown(name: str, country: str, state: str | None) -> Row:
 
 def _contact(contact: Contact | Erased) -> Row:
     return {column: None if isinstance(contact, Erased) else getattr(contact, column) for column in _CONTACT}
-
-
-def _subscription(recorded: Recorded[Any]) -> tuple[object, ...] | None:
-    match recorded.event:
-        case ServiceSubscribed(account_id, product_id) | ServiceUnsubscribed(account_id, product_id):
-            active = isinstance(recorded.event, ServiceSubscribed)
-            return recorded.stream_id, account_id, product_id, active, recorded.version
-        case _:
-            return None

@@ -1,0 +1,1 @@
+"""What registry can be told to do, by noun."""

@@ -1,0 +1,1 @@
+"""Events to rows, a module for each read model."""
