@@ -20,8 +20,8 @@ class Rows:
 async def main(bootstrap: str, database: str, topic: str, group: str) -> None:
     """Consume until killed."""
     async with asyncpg.create_pool(database, min_size=1, max_size=4) as pool:
-        policy = Policy(session_timeout_ms=6000, heartbeat_ms=500, max_records=50)
-        await Consumer(bootstrap, pool, Rows(), [topic], group, name="rows", member="one", policy=policy).run()
+        policy = Policy(session_timeout_ms=60_000, heartbeat_ms=500, max_records=50)  # no test has the time to wait for it
+        await Consumer(bootstrap, pool, Rows(), [topic], group, name="rows", policy=policy).run()
 
 
 if __name__ == "__main__":

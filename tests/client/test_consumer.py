@@ -41,7 +41,7 @@ async def test_duplicates_and_replays_take_effect_once_and_in_order(bench: Bench
     await bench.until(lambda: consumer.status.duplicates == len(again))
     assert await bench.applied() == {f"app_{stream}": list(range(1, 11)) for stream in range(20)} | {"app_last": [1]}
     assert await bench.parked() == []
-    await bench.until(lambda: consumer.status.lag_records == 0 and consumer.status.age_seconds == 0)
+    await bench.until(lambda: consumer.status.lag_records == 0 and consumer.status.age_seconds < 1)
 
 
 async def test_a_restarted_consumer_goes_on_where_it_was(bench: Bench) -> None:
@@ -181,7 +181,7 @@ async def test_a_passing_error_holds_the_partition_back_and_parks_nothing(bench:
     await bench.until(lambda: handler.calls >= 3)
     assert await bench.parked() == []
     assert "later" in consumer.status.last_error
-    await bench.until(lambda: consumer.status.age_seconds > 0)
+    await bench.until(lambda: consumer.status.age_seconds > 1)
     handler.refusing = False
     await bench.arrived(app_1=2)
     assert await bench.applied() == {"app_1": [1, 2]}
@@ -207,8 +207,7 @@ async def test_waiting_for_a_version(bench: Bench) -> None:
 async def test_a_consumer_may_begin_with_what_comes_from_now_on(bench: Bench) -> None:
     await bench.publisher.send("app_1", 1)
     consumer = bench.start(policy=replace(QUICK, start=Start.END))
-    await bench.until(lambda: consumer.status.assigned == 2)
-    await bench.until(lambda: consumer.status.age_seconds == 0)
+    await bench.until(lambda: len(consumer.status.lags) == 2)
     await bench.publisher.send("app_1", 2, 3)
     await bench.arrived(app_1=3)
     assert await bench.applied() == {"app_1": [2, 3]}

@@ -10,7 +10,7 @@ from dataclasses import dataclass, replace
 
 import asyncpg
 import pytest
-from latchkey.consumer import FeedPage, Reactor
+from latchkey.consumer import Consumer, FeedPage, Reactor
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled
 from latchkey.partitioning import partition_of
@@ -75,6 +75,31 @@ async def slowly(bench: Bench) -> None:
 
 async def same(bench: Bench) -> bool:
     return await bench.applied() == ALL
+
+
+async def test_a_consumer_that_was_killed_again_and_again_takes_up_its_partitions_at_once(bench: Bench) -> None:
+    """Kafka would wait for each of the dead until their session ends, unless who comes back is known for the one who went."""
+    child = await process(bench)
+    await bench.publisher.send("app_1", 1)
+    await bench.arrived(app_1=1)
+    for version in (2, 3, 4):
+        await end(child)
+        child = await process(bench)
+        await bench.publisher.send("app_1", version)
+        await bench.arrived(app_1=version)
+    await end(child)
+
+
+async def test_who_lost_its_seat_takes_another_and_nobody_is_driven_out(bench: Bench) -> None:
+    first = bench.start()
+    await bench.until(lambda: first.status.assigned == PARTITIONS)
+    await bench.pool.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()")
+    second = bench.start()
+    await bench.until(lambda: first.status.assigned == second.status.assigned == PARTITIONS // 2)
+    await bench.publisher.send_all(EVENTS)
+    await bench.until(lambda: same(bench))
+    assert first.status.clients_recreated == 1
+    assert second.status.clients_recreated == 0
 
 
 async def test_a_reaction_cut_off_by_a_kill_is_called_again_and_nothing_else_is(bench: Bench) -> None:
@@ -239,6 +264,14 @@ async def test_a_member_that_was_overtaken_changes_nothing(bench: Bench) -> None
     await bench.publisher.send("app_2", 1)
     assert await late.wait_for("app_2", 1, 10)
     assert [row[0] for row in await bench.pool.fetch("SELECT stream_id FROM latchkey.seen")] == ["app_2"]
+
+
+async def test_with_kafka_away_from_the_start_its_age_shows(bench: Bench) -> None:
+    consumer = Consumer("127.0.0.1:9", bench.pool, Rows(), [bench.name], bench.name, name="rows", policy=QUICK)
+    running = asyncio.create_task(consumer.run())
+    await bench.until(lambda: consumer.status.clients_recreated > 0 and consumer.status.age_seconds > 0.1)
+    await consumer.stop()
+    await running
 
 
 async def test_a_silent_client_is_made_anew(bench: Bench) -> None:

@@ -19,6 +19,7 @@ from latchkey.consumer.ledger import Ledger
 from latchkey.consumer.partitions import Partitions, Record
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.pulse import Pulse
+from latchkey.consumer.seats import seated
 from latchkey.consumer.waiting import wait_for
 from latchkey.deadline import is_stray, within
 from latchkey.topics import BY_NAME
@@ -31,9 +32,10 @@ class Consumer:
     """Gives each public event of `topics` its effect exactly once in the database behind `pool`.
 
     `name` and `version` say whose checkpoints these are: another version starts from the beginning, into tables of its own. `group`
-    shares the partitions among the processes that use it; `member`, unique in the group and the same after a restart, spares
-    it the wait for a rebalance. `source` is the publisher's feed (`latchkey.feed.Feed`), or the feed of each topic: it fills gaps and
-    what retention took.
+    shares the partitions among the processes that use it and this database. `member`, unique in the group and the same after a restart,
+    spares it the wait for those that were killed; without one it takes a seat (`latchkey.consumer.seats`), for which the pool needs a
+    second connection. `source` is the publisher's feed (`latchkey.feed.Feed`), or the feed of each topic: it fills gaps and what retention
+    took.
     The tables of `latchkey.consumer.install` must be there. Raises `ValueError` for a compacted topic: that holds states, not events.
     """
 
@@ -115,19 +117,21 @@ class Consumer:
         )
 
     async def _one_client(self) -> None:
-        kafka = connect(self._bootstrap, self._group, self._member, self._policy)
-        try:
-            kafka.subscribe(self._topics, listener=Revoked(self.on_revoked))
-            await within(self._policy.start_seconds, kafka.start())
-            self._pulse.begin()
-            while not self._stopping.is_set():
-                await self._turn(kafka)
-        finally:
-            self._partitions.forget()
-            if self._tending is not None:
-                self._tending.cancel()
-                await asyncio.wait([self._tending])
-            await give_up(kafka)
+        async with seated(self._pool, self._group, self._member) as seat:
+            kafka = connect(self._bootstrap, self._group, seat.member, self._policy)
+            try:
+                kafka.subscribe(self._topics, listener=Revoked(self.on_revoked))
+                await within(self._policy.start_seconds, kafka.start())
+                self._pulse.begin()
+                while not self._stopping.is_set():
+                    await seat.check()
+                    await self._turn(kafka)
+            finally:
+                self._partitions.forget()
+                if self._tending is not None:
+                    self._tending.cancel()
+                    await asyncio.wait([self._tending])
+                await give_up(kafka)
 
     async def _turn(self, kafka: AIOKafkaConsumer) -> None:
         if self._pulse.recheck_due():

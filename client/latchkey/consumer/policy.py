@@ -1,5 +1,6 @@
 """How a consumer behaves and what can be read of it while it runs."""
 
+import time
 from dataclasses import dataclass, field
 from enum import StrEnum
 
@@ -50,8 +51,8 @@ class Status:
     assigned: int = 0
     lag_records: int = 0
     """Records in the assigned partitions that are not yet applied, as far as the broker told."""
-    age_seconds: float = 0.0
-    """For how long the consumer has not been known to be at the end of all its partitions; 0 when it is."""
+    caught_up_at: float = field(default_factory=time.monotonic)
+    """When the consumer was last known to be at the end of all its partitions, on the monotonic clock; at first, when it was made."""
     applied: int = 0
     duplicates: int = 0
     unknown: int = 0
@@ -65,3 +66,8 @@ class Status:
     last_error: str = ""
     lags: dict[str, int] = field(default_factory=dict)
     """Records behind, by `topic-partition`."""
+
+    @property
+    def age_seconds(self) -> float:
+        """For how long it has not been known to be at the end of all its partitions; below a second while it is."""
+        return time.monotonic() - self.caught_up_at

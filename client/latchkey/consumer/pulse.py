@@ -21,7 +21,7 @@ class Pulse:
         self._policy, self._status = policy, status
         self._held_back: dict[TopicPartition, tuple[float, float]] = {}
         now = time.monotonic()
-        self._learned_at = self._caught_up_at = self._rechecked_at = now
+        self._learned_at = self._rechecked_at = now
         self._tended_at = self._committed_at = 0.0
         self._learned: int | None = None
 
@@ -81,10 +81,9 @@ class Pulse:
         }
         known = len(lags) == len(assigned)
         if known and not any(lags.values()) and self._learned_at == now:
-            self._caught_up_at = now
+            self._status.caught_up_at = now
         self._status.assigned = len(assigned)
         self._status.lags = {f"{partition.topic}-{partition.partition}": lag for partition, lag in lags.items()}
         self._status.lag_records = sum(lags.values())
-        self._status.age_seconds = now - self._caught_up_at
         if now - self._learned_at > self._policy.silence_seconds:
             raise SilentClientError(f"nothing heard for {self._policy.silence_seconds:.0f} s")
