@@ -56,11 +56,12 @@ def _kafka_password(value: str | None, told: ValidationInfo) -> str | None:
 
 Secret = Annotated[str, Field(min_length=1, repr=False)]
 DatabaseUrl = Annotated[str, Field(min_length=1), AfterValidator(_database)]
-MasterKey = Annotated[bytes, BeforeValidator(_key), Field(repr=False)]
+RandomKey = Annotated[bytes, BeforeValidator(_key)]
+MasterKey = Annotated[RandomKey, Field(repr=False)]
 
 
-class ServiceSettings(BaseModel):
-    """The settings that every service has. A service adds its own fields in a subclass; the variable of `port` is `<PREFIX>PORT`.
+class ServerSettings(BaseModel):
+    """The settings of every process that serves HTTP. Who serves adds its fields in a subclass; the variable of `port` is `<PREFIX>PORT`.
 
     Everything without a default is required. Each may come from a file named by `<VARIABLE>_FILE` instead. Ports end at 63,535, because the
     internal ones lie 1,000 (main) and 2,000 (worker) above.
@@ -68,29 +69,11 @@ class ServiceSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    database_url: Annotated[DatabaseUrl, Field(repr=False)]
-    owner_database_url: Annotated[DatabaseUrl | None, Field(repr=False)] = None
-    read_database_url: Annotated[DatabaseUrl, Field(repr=False)]
-    redis_url: Secret
-    kafka_bootstrap: str
-    kafka_user: str | None = None
-    kafka_password: Annotated[str | None, Field(repr=False, validate_default=True), AfterValidator(_kafka_password)] = None
-    kafka_password_file: Path | None = None
-    kafka_tls: bool = False
-    kafka_ca_file: Path | None = None
-    identity_url: str
     host: str = "127.0.0.1"
     port: Annotated[int, Field(ge=1, le=63_535)]
-    master_key: MasterKey
     trusted_proxies: str = ""
     drain_seconds: Annotated[float, Field(ge=0, le=60)] = 0.0
     graceful_seconds: Annotated[int, Field(ge=1, le=300)] = 20
-
-    @property
-    def kafka(self) -> KafkaAccess:
-        """Where Kafka is and who this service is there. A password that came from a file is read again for each connection."""
-        password = self.kafka_password_file or self.kafka_password or ""
-        return KafkaAccess(self.kafka_bootstrap, self.kafka_user, password, self.kafka_tls, self.kafka_ca_file)
 
     @classmethod
     def from_env(cls, prefix: str, environ: Mapping[str, str] | None = None) -> Self:
@@ -114,6 +97,29 @@ class ServiceSettings(BaseModel):
         if wrong:
             raise SettingsWrong("\n".join(wrong))
         return settings
+
+
+class ServiceSettings(ServerSettings):
+    """The settings that every service has."""
+
+    database_url: Annotated[DatabaseUrl, Field(repr=False)]
+    owner_database_url: Annotated[DatabaseUrl | None, Field(repr=False)] = None
+    read_database_url: Annotated[DatabaseUrl, Field(repr=False)]
+    redis_url: Secret
+    kafka_bootstrap: str
+    kafka_user: str | None = None
+    kafka_password: Annotated[str | None, Field(repr=False, validate_default=True), AfterValidator(_kafka_password)] = None
+    kafka_password_file: Path | None = None
+    kafka_tls: bool = False
+    kafka_ca_file: Path | None = None
+    identity_url: str
+    master_key: MasterKey
+
+    @property
+    def kafka(self) -> KafkaAccess:
+        """Where Kafka is and who this service is there. A password that came from a file is read again for each connection."""
+        password = self.kafka_password_file or self.kafka_password or ""
+        return KafkaAccess(self.kafka_bootstrap, self.kafka_user, password, self.kafka_tls, self.kafka_ca_file)
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str | None:

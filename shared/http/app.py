@@ -15,15 +15,21 @@ from shared.http.health import Check, Health
 from shared.http.paging import Cursors
 from shared.http.tokens import TokenChecker
 from shared.sealing import derive_key
-from shared.settings import ServiceSettings
+from shared.settings import ServerSettings, ServiceSettings
 
 BODY_LIMIT: Final = 256 * 1024
 
 
-class ServiceApp(FastAPI):
-    """A FastAPI app with its health, its settings, and `hot`: paths that are answered by a plain ASGI app before anything else runs."""
+class ServedApp(FastAPI):
+    """A FastAPI app with its health and its settings: what `serve` needs."""
 
     health: Health
+    settings: ServerSettings
+
+
+class ServiceApp(ServedApp):
+    """The app of a service. `hot`: paths that are answered by a plain ASGI app before anything else runs."""
+
     settings: ServiceSettings
     hot: Mapping[str, ASGIApp]
 

@@ -1,6 +1,7 @@
 """The one middleware: ids, body limit, security headers, metrics and the access line, in plain ASGI."""
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any, Final
 
 from prometheus_client import CollectorRegistry, Histogram
@@ -12,13 +13,14 @@ from shared.http.exchange import KEY, Exchange, begin
 from shared.http.problems import answer
 from shared.telemetry import failure, write_safe
 
-_SECURITY: Final = [
+Headers = Sequence[tuple[bytes, bytes]]
+API_HEADERS: Final[Headers] = (
     (b"x-content-type-options", b"nosniff"),
     (b"x-frame-options", b"DENY"),
     (b"referrer-policy", b"no-referrer"),
     (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
     (b"cross-origin-resource-policy", b"same-origin"),
-]
+)
 _DISCONNECTED: Final = 499  # nginx's number for a client that did not wait
 
 
@@ -45,9 +47,12 @@ class HttpMetrics:
 class Edge:
     """Outermost of our own: whatever happens inside, one answer with a request id leaves, and one line is logged."""
 
-    def __init__(self, app: ASGIApp, *, body_limit: int, metrics: HttpMetrics) -> None:
-        """`body_limit` is in bytes and holds for declared and for chunked bodies alike."""
-        self._app, self._limit, self._metrics = app, body_limit, metrics
+    def __init__(
+        self, app: ASGIApp, *, body_limit: int, metrics: HttpMetrics, headers: Headers = API_HEADERS,
+        refuse: Callable[[Refusal, Exchange], ASGIApp] = answer,
+    ) -> None:  # fmt: skip
+        """`body_limit` is in bytes and holds for declared and for chunked bodies alike; `refuse` makes the answer to what nobody caught."""
+        self._app, self._limit, self._metrics, self._headers, self._refuse = app, body_limit, metrics, headers, refuse
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -60,7 +65,11 @@ class Edge:
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start":
                 exchange.status = message["status"]
-                headers = message["headers"] = [*message.get("headers", ()), *_SECURITY, (b"x-request-id", exchange.request_id.encode())]
+                headers = message["headers"] = [
+                    *message.get("headers", ()),
+                    *self._headers,
+                    (b"x-request-id", exchange.request_id.encode()),
+                ]
                 if not any(name == b"cache-control" for name, _ in headers):
                     headers.append((b"cache-control", b"no-store"))
             await send(message)
@@ -83,7 +92,7 @@ class Edge:
                 failure("request failed", error, request_id=exchange.request_id)
             if exchange.status:  # the answer had begun; the server cuts the connection, which the client can tell from an end
                 raise
-            await answer(error if isinstance(error, Refusal) else Refusal(), exchange)(scope, receive, send)
+            await self._refuse(error if isinstance(error, Refusal) else Refusal(), exchange)(scope, receive, send)
 
     def _done(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
         route = getattr(scope.get("route"), "path", "unknown")

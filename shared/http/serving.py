@@ -14,11 +14,11 @@ import uvloop
 from starlette.types import ASGIApp
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from shared.http.app import ServiceApp
-from shared.settings import ServiceSettings
+from shared.http.app import ServedApp
+from shared.settings import ServerSettings
 from shared.telemetry import configure_logs
 
-S = TypeVar("S", bound=ServiceSettings)
+S = TypeVar("S", bound=ServerSettings)
 MAIN_INTERNAL: Final = 1_000
 WORKER_INTERNAL: Final = 2_000
 HEAD_LIMIT: Final = 64 * 1024
@@ -71,7 +71,7 @@ def internal(app: ASGIApp, host: str, port: int) -> QuietServer:
     )  # fmt: skip
 
 
-def public(app: ServiceApp) -> QuietServer:
+def public(app: ServedApp) -> QuietServer:
     """The server of the API. X-Forwarded-For and -Proto count only when they come from `settings.trusted_proxies`."""
     settings = app.settings
     return QuietServer(
@@ -84,7 +84,7 @@ def public(app: ServiceApp) -> QuietServer:
     )  # fmt: skip
 
 
-async def serve(app: ServiceApp) -> None:
+async def serve(app: ServedApp) -> None:
     """Serve until SIGTERM or SIGINT: `/readyz` says 503 for `drain_seconds`, then no new connection is taken, requests under way are
     given `graceful_seconds`, and this returns; pools are closed by whoever built the app. A second signal ends it at once."""
     settings = app.settings
@@ -113,7 +113,7 @@ async def serve(app: ServiceApp) -> None:
         waiting.cancel()
 
 
-def run_main(service: str, settings: S, build: Callable[[S], AbstractAsyncContextManager[ServiceApp]]) -> None:
+def run_main(service: str, settings: S, build: Callable[[S], AbstractAsyncContextManager[ServedApp]]) -> None:
     """The whole life of a main process: logs, parts, both ports, drain, parts closed."""
 
     async def run() -> None:

@@ -23,7 +23,10 @@ MUST_NOT = {
     "api": {_SQL: "a route holds no SQL"},
 }
 _VERBS = frozenset(("get", "post", "put", "patch", "delete"))
-_READMES = ("shared", "client", "stack", "tests", "services/identity", "services/registry", "services/keys", "services/metrics")
+_READMES = (
+    *("shared", "client", "portal", "stack", "tests"),
+    *("services/identity", "services/registry", "services/keys", "services/metrics"),
+)
 
 
 def strays(files: list[Source]) -> list[str]:

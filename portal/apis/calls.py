@@ -1,0 +1,149 @@
+"""One call of a service on behalf of a browser: bounded in time, and every outcome but success an exception with a sentence."""
+
+import asyncio
+from collections.abc import Awaitable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Final, TypeVar
+
+import httpx2
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+T = TypeVar("T")
+M = TypeVar("M", bound=BaseModel)
+
+DEADLINE_SECONDS: Final = 1.5
+"""After so long a service counts as away: the rest of the page must not wait for it."""
+
+_AWAY: Final = frozenset({502, 503, 504})
+
+
+class View(BaseModel):
+    """What a service answers, as far as the pages show it; fields that a newer service adds are left aside."""
+
+    model_config = ConfigDict(frozen=True, extra="ignore")
+
+
+class FieldProblem(View):
+    """One wrong field of a problem document."""
+
+    pointer: str
+    code: str
+    detail: str
+
+
+class Problem(View):
+    """An RFC 9457 problem document."""
+
+    status: int
+    code: str
+    title: str
+    detail: str
+    errors: Sequence[FieldProblem] = ()
+
+
+class Failed(Exception):
+    """A call that did not do what was asked. Everything below is one of these two."""
+
+
+class Away(Failed):
+    """The service did not answer in time, or said that it cannot at the moment."""
+
+    def __init__(self, service: str, sentence: str | None = None) -> None:
+        self.service = service
+        self.sentence = sentence or f"The {service} service does not answer at the moment."
+        super().__init__(self.sentence)
+
+
+class Refused(Failed):
+    """The service said no, and why."""
+
+    def __init__(self, service: str, problem: Problem) -> None:
+        super().__init__(f"{service}: {problem.code}")
+        self.service, self.problem = service, problem
+
+    @property
+    def status(self) -> int:
+        """The HTTP status."""
+        return self.problem.status
+
+    @property
+    def code(self) -> str:
+        """The stable code."""
+        return self.problem.code
+
+
+class Unauthenticated(Refused):
+    """The session is over: signed out elsewhere, or the account is gone."""
+
+
+@dataclass(frozen=True, slots=True)
+class Sender:
+    """On whose behalf the portal calls: what the services log, count and show as the device."""
+
+    request_id: str
+    ip: str
+    user_agent: str
+    token: str | None = None
+
+    def headers(self) -> dict[str, str]:
+        """The request headers that say so."""
+        found = {"x-request-id": self.request_id, "x-forwarded-for": self.ip, "user-agent": self.user_agent}
+        return found | {"authorization": f"Bearer {self.token}"} if self.token else found
+
+
+@dataclass(frozen=True, slots=True)
+class Calls:
+    """The calls of one service in the name of one sender. Raises Away, Refused or Unauthenticated."""
+
+    service: str
+    base_url: str
+    http: httpx2.AsyncClient
+    sender: Sender
+
+    async def __call__(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **rest: Any) -> httpx2.Response:
+        """The answer, when it is a success (or a 304)."""
+        sent = self.sender.headers() | dict(headers or {})
+        try:
+            async with asyncio.timeout(DEADLINE_SECONDS):
+                answer = await self.http.request(method, self.base_url + path, headers=sent, **rest)
+        except (TimeoutError, httpx2.HTTPError):
+            raise Away(self.service) from None
+        if answer.is_success or answer.status_code == httpx2.codes.NOT_MODIFIED:
+            return answer
+        raise _failure(self.service, answer)
+
+    async def read(self, model: type[M], path: str, *, method: str = "GET", **rest: Any) -> M:
+        """The answer's body as a view."""
+        answer = await self(method, path, **rest)
+        try:
+            return model.model_validate_json(answer.content)
+        except ValidationError as wrong:
+            raise Away(self.service, f"The {self.service} service answered something unexpected.") from wrong
+
+
+def _failure(service: str, answer: httpx2.Response) -> Failed:
+    try:
+        problem = Problem.model_validate_json(answer.content)
+    except ValidationError:
+        return Away(service)
+    if answer.status_code in _AWAY:
+        return Away(service, problem.title)
+    return (Unauthenticated if answer.status_code == httpx2.codes.UNAUTHORIZED else Refused)(service, problem)
+
+
+async def attempt(call: Awaitable[T]) -> T | Away:
+    """The answer, or the fact that its service is away: then only this part of the page is broken."""
+    try:
+        return await call
+    except Away as away:
+        return away
+
+
+def quoted(version: int) -> dict[str, str]:
+    """The If-Match header of a version."""
+    return {"if-match": f'"{version}"'}
+
+
+def given(params: Mapping[str, Any]) -> dict[str, Any]:
+    """The query parameters that have a value."""
+    return {name: value for name, value in params.items() if value is not None and value not in ("", ())}

@@ -1,0 +1,134 @@
+"""The client of registry: the catalogue, subscriptions, apps and their logos, countries."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+import httpx2
+
+from portal.apis.calls import Calls, View, given, quoted
+
+
+class Product(View):
+    product_id: str
+    name: str
+    summary: str
+    subscribed: bool
+
+
+class Products(View):
+    items: Sequence[Product]
+
+
+class App(View):
+    app_id: str
+    name: str
+    email: str
+    address: str
+    country: str
+    state: str | None
+    city: str | None
+    postal_code: str
+    phone: str | None
+    status: str
+    logo_hash: str | None
+    registered_at: datetime
+    version: int
+
+    @property
+    def enabled(self) -> bool:
+        """Whether its keys may work."""
+        return self.status == "active"
+
+
+class Apps(View):
+    items: Sequence[App]
+    next_cursor: str | None
+
+
+class HistoryItem(View):
+    version: int
+    event: str
+    actor: str
+    at: datetime
+    changed: Sequence[str]
+
+
+class History(View):
+    items: Sequence[HistoryItem]
+    next_cursor: str | None
+
+
+class Country(View):
+    code: str
+    name: str
+    calling_code: str | None
+    postal_code_pattern: str | None
+    postal_code_example: str | None
+    has_states: bool
+
+
+class Countries(View):
+    items: Sequence[Country]
+
+
+class State(View):
+    code: str
+    name: str
+    kind: str
+    parent: str | None
+
+
+class States(View):
+    items: Sequence[State]
+
+
+@dataclass(frozen=True, slots=True)
+class Registry:
+    """Apps, and what they are registered under."""
+
+    calls: Calls
+
+    async def catalog(self) -> Sequence[Product]:
+        return (await self.calls.read(Products, "/v1/catalog")).items
+
+    async def subscribe(self, product_id: str) -> None:
+        await self.calls("POST", "/v1/subscriptions", json={"product_id": product_id})
+
+    async def apps(self, *, q: str | None = None, cursor: str | None = None, limit: int = 25) -> Apps:
+        return await self.calls.read(Apps, "/v1/apps", params=given({"q": q, "cursor": cursor, "limit": limit}))
+
+    async def app(self, app_id: str) -> App:
+        return await self.calls.read(App, f"/v1/apps/{app_id}")
+
+    async def register(self, form: Mapping[str, str | None], *, key: str) -> App:
+        return await self.calls.read(App, "/v1/apps", method="POST", json=form, headers={"idempotency-key": key})
+
+    async def change(self, app_id: str, form: Mapping[str, str | None], version: int) -> App:
+        return await self.calls.read(App, f"/v1/apps/{app_id}", method="PATCH", json=form, headers=quoted(version))
+
+    async def enable(self, app_id: str) -> App:
+        return await self.calls.read(App, f"/v1/apps/{app_id}/enable", method="POST")
+
+    async def disable(self, app_id: str) -> App:
+        return await self.calls.read(App, f"/v1/apps/{app_id}/disable", method="POST")
+
+    async def logo(self, app_id: str, etag: str | None) -> httpx2.Response:
+        """The PNG, or 304 when the browser has it."""
+        return await self.calls("GET", f"/v1/apps/{app_id}/logo", headers={"if-none-match": etag} if etag else None)
+
+    async def change_logo(self, app_id: str, image: bytes) -> App:
+        headers = {"content-type": "application/octet-stream"}
+        return await self.calls.read(App, f"/v1/apps/{app_id}/logo", method="PUT", content=image, headers=headers)
+
+    async def remove_logo(self, app_id: str) -> None:
+        await self.calls("DELETE", f"/v1/apps/{app_id}/logo")
+
+    async def history(self, app_id: str, *, cursor: str | None = None, limit: int = 25) -> History:
+        return await self.calls.read(History, f"/v1/apps/{app_id}/history", params=given({"cursor": cursor, "limit": limit}))
+
+    async def countries(self) -> Sequence[Country]:
+        return (await self.calls.read(Countries, "/v1/countries")).items
+
+    async def states(self, country: str) -> Sequence[State]:
+        return (await self.calls.read(States, f"/v1/countries/{country}/states")).items

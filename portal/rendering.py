@@ -1,0 +1,64 @@
+"""Templates: Jinja2 with escaping on, and the few things that every template may use."""
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, pass_context
+from jinja2.runtime import Context
+from markupsafe import Markup
+
+from portal.apis.calls import Away
+from portal.assets import FOLDER as STATIC
+from portal.assets import Assets
+
+FOLDER: Final = Path(__file__).parent / "templates"
+
+
+class Pages:
+    """Renders templates. A name that a template uses and nobody gave is an error, not an empty text."""
+
+    def __init__(self, assets: Assets) -> None:
+        self._jinja = Environment(
+            loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
+            auto_reload=False,
+        )  # fmt: skip
+        self._jinja.globals |= {"asset": assets.url, "icon": _Icons(STATIC / "icons")}
+        self._jinja.filters |= {"when": when, "day": day, "number": number}
+        self._jinja.tests |= {"away": lambda thing: isinstance(thing, Away)}
+
+    def render(self, template: str, **context: Any) -> str:
+        """The page's HTML."""
+        return self._jinja.get_template(template).render(**context)
+
+
+class _Icons:
+    """`icon(name)`: the SVG of static/icons, inline, in the colour of the text beside it and hidden from screen readers."""
+
+    def __init__(self, folder: Path) -> None:
+        self._svg = {file.stem: Markup(file.read_text("utf-8").strip()) for file in folder.glob("*.svg")}  # noqa: S704  # our own files
+
+    def __call__(self, name: str) -> Markup:
+        return self._svg[name]
+
+
+@pass_context
+def when(context: Context, moment: datetime) -> Markup:
+    """A moment in the page's time zone, with the zone; the exact one stands in the element."""
+    zone = ZoneInfo(context["session"].zone)
+    local = moment.astimezone(zone)
+    text = f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), text)
+
+
+@pass_context
+def day(context: Context, moment: datetime) -> Markup:
+    """The day of a moment in the page's time zone."""
+    local = moment.astimezone(ZoneInfo(context["session"].zone))
+    return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{local.day} {local:%b %Y}")
+
+
+def number(value: int) -> str:
+    """A count with thousands apart."""
+    return f"{value:,}"
