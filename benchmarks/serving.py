@@ -43,7 +43,7 @@ async def product_with_keys(stack: RealStack) -> AsyncIterator[Running]:
     with running(stack) as product:
         async with httpx2.AsyncClient(timeout=30) as http:
             developer = Developer(product, http)
-            app, pair = await developer.everything()
+            app, pair = await developer.everything(patience=60)
             yield Running(product, developer, app, pair)
 
 

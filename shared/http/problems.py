@@ -20,8 +20,16 @@ from shared.http.refusals import MethodNotAllowed, RouteUnknown
 
 MEDIA_TYPE: Final = "application/problem+json"
 TYPE_PREFIX: Final = "urn:latchkey:problem:"
-LOST: Final = (ConnectionError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError, asyncpg.TooManyConnectionsError)
-"""What a driver raises when its server is away: nobody's fault here, so 503 and not 500."""
+LOST: Final = (
+    OSError,
+    TimeoutError,
+    asyncpg.PostgresConnectionError,
+    asyncpg.OperatorInterventionError,  # shutting down, crashed, not yet accepting connections, a statement's deadline
+    asyncpg.InsufficientResourcesError,  # its disk or its memory is full, or its connections are all taken
+    asyncpg.InterfaceError,
+    asyncpg.InternalClientError,  # what asyncpg makes of a connection that was cut in the middle of an exchange
+)
+"""What a driver raises when its server is away, or not able: nobody's fault here, so 503 and not 500."""
 
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _STATUSES: Final[Mapping[int, type[Refusal]]] = {400: Malformed, 404: RouteUnknown, 405: MethodNotAllowed, 413: TooLarge}

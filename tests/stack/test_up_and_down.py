@@ -4,33 +4,19 @@ import errno
 import os
 import signal
 import socket
-import subprocess
-import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import asyncpg
 import pytest
 
 from stack import ports
-from stack.layout import ROOT, Layout, read_json
+from stack.layout import Layout, read_json
 from stack.processes import started_at
-from stack.testing import remove, temporary_layout
 from stack.trouble import Trouble, disk_full_is_trouble
 from stack.up import check_machine
 from stack.watch import CHILDREN
-
-
-def all_ports(offset: int) -> list[int]:
-    health = [port + above for port in ports.SERVICES.values() for above in ports.HEALTH.values()]
-    return [port + offset for port in [*vars(ports.fixed_part_ports()).values(), *ports.SERVICES.values(), *health]]
-
-
-@pytest.fixture(scope="module")
-def offset() -> int:
-    """An offset at which nobody listens, not even the stack of a developer."""
-    return next(offset for offset in range(50, 950, 50) if all(map(ports.is_free, all_ports(offset))))
+from tests.stack.person import Person, all_ports
 
 
 @pytest.fixture
@@ -61,35 +47,6 @@ def test_a_full_disk_is_a_sentence_that_names_the_folder(layout: Layout) -> None
 
 def test_every_port_of_a_stack_is_its_own() -> None:
     assert len(all_ports(0)) == len(set(all_ports(0))) == 5 + 4 + 8
-
-
-class Person:
-    """Somebody who gives commands to a stack in a folder of its own."""
-
-    def __init__(self, directory: Path, offset: int) -> None:
-        self.layout, self.offset = Layout(directory), offset
-
-    def says(self, *words: str) -> subprocess.CompletedProcess[str]:
-        command = [sys.executable, "-m", "stack", words[0], "--dir", str(self.layout.directory), *words[1:]]
-        environment = {**os.environ, "LATCHKEY_PORT_OFFSET": str(self.offset), "COLUMNS": "200"}
-        return subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=environment, stdin=subprocess.DEVNULL)
-
-    def goes_up(self) -> str:
-        result = self.says("up")
-        assert result.returncode == 0, result.stdout + result.stderr
-        return result.stdout
-
-    def pids(self) -> dict[str, int]:
-        records = {name: read_json(self.layout.pids / f"{name}.json") for name in CHILDREN}
-        return {name: record["pid"] for name, record in records.items() if record and started_at(record["pid"]) == record["started"]}
-
-
-@pytest.fixture(scope="module")
-def person(offset: int) -> Iterator[Person]:
-    """One person for all tests, each of which begins with `up`: a start takes seconds."""
-    layout = temporary_layout()
-    yield Person(layout.directory, offset)
-    remove(layout)
 
 
 @pytest.mark.stack

@@ -177,7 +177,15 @@ async def test_500_shows_nothing_of_our_insides(api: httpx.AsyncClient, lines: L
     assert failure["request_id"] == answer.headers["x-request-id"]
 
 
-@pytest.mark.parametrize("lost", [ConnectionRefusedError(), TimeoutError(), asyncpg.InterfaceError("pool is closed")])
+AWAY = [
+    ConnectionRefusedError(), FileNotFoundError("its socket"), TimeoutError(), asyncpg.InterfaceError("pool is closed"),
+    asyncpg.ConnectionDoesNotExistError("closed in the middle"), asyncpg.CrashShutdownError("another process crashed"),
+    asyncpg.AdminShutdownError("terminating"), asyncpg.CannotConnectNowError("starting up"), asyncpg.DiskFullError("no space"),
+    asyncpg.InternalClientError("cannot switch to state 11"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("lost", AWAY)
 async def test_503_when_a_store_is_away_while_reading(api: httpx.AsyncClient, things: Things, lost: Exception) -> None:
     things.raises = lost
     answer = await api.get("/v1/things/x", headers=person())
