@@ -32,7 +32,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServedApp]:
     addresses = {
         "identity": settings.identity_url, "registry": settings.registry_url, "keys": settings.keys_url, "metrics": settings.metrics_url,
     }  # fmt: skip
-    async with httpx2.AsyncClient(limits=_CONNECTIONS, trust_env=False) as http:
+    async with httpx2.AsyncClient(limits=_CONNECTIONS, timeout=None, trust_env=False) as http:
         assets = Assets()
         parts = Parts(Pages(assets), addresses, http, Refresher())
         yield build_app(settings, parts, assets)

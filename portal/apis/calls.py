@@ -11,8 +11,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-DEADLINE_SECONDS: Final = 1.5
+READ_SECONDS: Final = 1.5
 """After so long a service counts as away: the rest of the page must not wait for it."""
+COMMAND_SECONDS: Final = 10.0
+"""A command gets more time: whoever gives it up too early does not know whether it was done."""
 
 _AWAY: Final = frozenset({502, 503, 504})
 
@@ -104,7 +106,7 @@ class Calls:
         """The answer, when it is a success (or a 304)."""
         sent = self.sender.headers() | dict(headers or {})
         try:
-            async with asyncio.timeout(DEADLINE_SECONDS):
+            async with asyncio.timeout(READ_SECONDS if method == "GET" else COMMAND_SECONDS):
                 answer = await self.http.request(method, self.base_url + path, headers=sent, **rest)
         except (TimeoutError, httpx2.HTTPError):
             raise Away(self.service) from None
