@@ -1,6 +1,7 @@
 """Templates: Jinja2 with escaping on, and the few things that every template may use."""
 
 from datetime import datetime
+from decimal import Decimal
 from pathlib import Path
 from typing import Any, Final
 from zoneinfo import ZoneInfo
@@ -25,7 +26,7 @@ class Pages:
             auto_reload=False,
         )  # fmt: skip
         self._jinja.globals |= {"asset": assets.url, "icon": _Icons(STATIC / "icons")}
-        self._jinja.filters |= {"when": when, "day": day, "number": number}
+        self._jinja.filters |= {"when": when, "day": day, "number": number, "amount": amount}
         self._jinja.tests |= {"away": lambda thing: isinstance(thing, Away)}
 
     def render(self, template: str, **context: Any) -> str:
@@ -46,8 +47,7 @@ class _Icons:
 @pass_context
 def when(context: Context, moment: datetime) -> Markup:
     """A moment in the page's time zone, with the zone; the exact one stands in the element."""
-    zone = ZoneInfo(context["session"].zone)
-    local = moment.astimezone(zone)
+    local = moment.astimezone(_zone(context))
     text = f"{local.day} {local:%b %Y, %H:%M} {local.tzname()}"
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), text)
 
@@ -57,6 +57,16 @@ def day(context: Context, moment: datetime) -> Markup:
     """The day of a moment in the page's time zone."""
     local = moment.astimezone(ZoneInfo(context["session"].zone))
     return Markup('<time datetime="{}">{}</time>').format(moment.isoformat(), f"{local.day} {local:%b %Y}")
+
+
+def _zone(context: Context) -> ZoneInfo:
+    """The zone that the page shows: its own, when it has one, or that of the session."""
+    return ZoneInfo(context.get("zone") or context["session"].zone)
+
+
+def amount(value: str) -> str:
+    """A decimal number with thousands apart, its decimals as they are."""
+    return f"{Decimal(value):,f}"
 
 
 def number(value: int) -> str:

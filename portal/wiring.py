@@ -10,7 +10,7 @@ from starlette.routing import Mount
 
 from portal.assets import Assets
 from portal.headers import SECURITY
-from portal.pages import access, errors, studio
+from portal.pages import access, errors, overview, studio, transactions
 from portal.pages.visit import Parts
 from portal.rendering import Pages
 from portal.session import Refresher, SessionCookie, SessionSeal
@@ -22,7 +22,7 @@ from shared.http.health import Health
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes. A picture that is too large for a logo shall come back as an error of its field, not of the page."""
-ROUTERS: Final[Sequence[APIRouter]] = (access.router, studio.router)
+ROUTERS: Final[Sequence[APIRouter]] = (access.router, studio.router, overview.router, transactions.router)
 _CONNECTIONS: Final = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
 
 

@@ -32,7 +32,7 @@ def main(arguments: list[str] | None = None) -> int:
         added.set_defaults(does=does)
         return added
 
-    command("up", _up, "Bring up the whole product: four parts, their tables and topics, eight processes.")
+    command("up", _up, "Bring up the whole product: four parts, their tables and topics, nine processes.")
     command("down", _down, "Stop everything that was started here; the data stays.")
     command("status", _status, "Say of each process whether it runs and serves.")
     logs = command("logs", _logs, "Print the end of the logs.")

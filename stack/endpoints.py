@@ -5,7 +5,7 @@ from dataclasses import asdict, dataclass
 
 from stack.layout import Layout, read_json, write_json
 from stack.parts import Parts
-from stack.ports import HOST, service_ports
+from stack.ports import HOST, portal_port, service_ports
 from stack.trouble import Trouble
 
 
@@ -56,6 +56,7 @@ def write_endpoints(layout: Layout, parts: Parts, databases: Mapping[str, str], 
     found = {
         "service_client": dict(service_client),
         **{service: f"http://{HOST}:{port}" for service, port in service_ports().items()},
+        "portal": f"http://{HOST}:{portal_port()}",
         "kafka": parts.kafka.bootstrap,
         "postgres": dict(databases),
         "redis": parts.valkey.url,

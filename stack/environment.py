@@ -25,16 +25,17 @@ def service_environment(
         "PORT": str(ports[service]),
         "MASTER_KEY": master_key,
         "IDENTITY_URL": f"http://{HOST}:{ports['identity']}",
+        "TRUSTED_PROXIES": HOST,  # the portal, which says whose browser it calls for
     }
     if service == "identity":
         settings |= {"SMTP_HOST": parts.smtp_host, "SMTP_PORT": str(parts.smtp_port), "MAIL_FROM": MAIL_FROM}
     return {f"{service.upper()}_{name}": value for name, value in settings.items()}
 
 
-def portal_environment(*, port: int, master_key: str, ports: Mapping[str, int]) -> dict[str, str]:
+def portal_environment(*, port: int, session_key: str, ports: Mapping[str, int]) -> dict[str, str]:
     """Return the variables of the portal. It is a client of the four services and knows no part of the stack."""
     services = {f"PORTAL_{service.upper()}_URL": f"http://{HOST}:{ports[service]}" for service in SERVICES}
-    return {"PORTAL_HOST": HOST, "PORTAL_PORT": str(port), "PORTAL_MASTER_KEY": master_key, **services}
+    return {"PORTAL_HOST": HOST, "PORTAL_PORT": str(port), "PORTAL_SESSION_KEYS": session_key, **services}
 
 
 def owner_environment(service: str, database: Database) -> dict[str, str]:

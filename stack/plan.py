@@ -13,6 +13,7 @@ from stack.layout import Layout, read_json, write_json
 from stack.parts import Parts
 from stack.parts.jars import jars
 from stack.parts.part import Part
+from stack.portal import PortalProcess
 from stack.ports import HEALTH, SERVICES, fixed_part_ports
 from stack.services import Service, ServiceProcess, make_service_client
 from stack.topics import make_topics
@@ -37,11 +38,12 @@ class Plan:
 
     @staticmethod
     def of_everything(layout: Layout, over: Event) -> "Plan":
-        """Return the plan of `make up`: four parts, their topics and tables, eight processes. Setting `over` ends it early."""
+        """Return the plan of `make up`: four parts, their topics and tables, nine processes. Setting `over` ends it early."""
         parts = Parts.of(layout, fixed_part_ports())
         addresses = part_endpoints(parts)
         services = {name: Service(layout, name, addresses) for name in SERVICES}
         processes = [ServiceProcess(layout, service, role) for service in services.values() for role in HEALTH]
+        portal = PortalProcess(layout)
 
         def download() -> None:
             jars()
@@ -68,6 +70,7 @@ class Plan:
                 Step(each.name, partial(each.start, over=over), ("valkey", "mail", "topics", f"{each.service} tables"), keeps=each)
                 for each in processes
             ),
+            Step(portal.name, partial(portal.start, over=over), keeps=portal),
             Step("endpoints", announce, ("topics", "identity tables")),
         ]
-        return Plan(tuple(steps), (processes, parts.all))
+        return Plan(tuple(steps), ([portal], processes, parts.all))

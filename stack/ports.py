@@ -9,6 +9,7 @@ from stack.layout import Layout, read_json, write_json
 
 HOST = "127.0.0.1"
 SERVICES = {"identity": 8001, "registry": 8002, "keys": 8003, "metrics": 8004}
+PORTAL = 8080
 HEALTH = {"main": 1000, "worker": 2000}
 
 
@@ -31,6 +32,17 @@ def offset() -> int:
 def service_ports() -> dict[str, int]:
     """Return the HTTP port of each service. Its health ports lie `HEALTH` above."""
     return {service: port + offset() for service, port in SERVICES.items()}
+
+
+def portal_port() -> int:
+    """Return the port of the web pages. Its health port lies above as a `main`'s does."""
+    return PORTAL + offset()
+
+
+def health_ports() -> dict[str, int]:
+    """Return the internal port of each process of ours, by its name."""
+    of_services = {f"{service}-{role}": port + above for service, port in service_ports().items() for role, above in HEALTH.items()}
+    return {**of_services, "portal": portal_port() + HEALTH["main"]}
 
 
 def fixed_part_ports() -> PartPorts:

@@ -1,11 +1,10 @@
-"""Latchkey's own eight processes, `main` and `worker` of four services, and the commands that prepare them."""
+"""The eight processes of the four services, `main` and `worker` of each, and the commands that prepare them."""
 
 import hashlib
 import json
 import os
 import subprocess
 import sys
-from http.client import HTTPConnection, HTTPException
 from typing import Any
 
 from stack.blocking import run
@@ -14,9 +13,9 @@ from stack.databases import Database, make_database, note, write_note
 from stack.endpoints import PartEndpoints
 from stack.environment import owner_environment, service_environment
 from stack.layout import ROOT, Layout
-from stack.parts.part import Part
-from stack.ports import HEALTH, HOST, service_ports
+from stack.ports import HEALTH, service_ports
 from stack.processes import Command
+from stack.serving import OwnProcess
 from stack.trouble import Trouble
 
 
@@ -84,8 +83,8 @@ class Service:
         return password(self._layout, f"{self.name}.database")
 
 
-class ServiceProcess(Part):
-    """One of the two processes of a service. It answers when its own `/readyz` says so."""
+class ServiceProcess(OwnProcess):
+    """One of the two processes of a service."""
 
     def __init__(self, layout: Layout, service: Service, role: str) -> None:
         self.name = f"{service.name}-{role}"
@@ -97,22 +96,9 @@ class ServiceProcess(Part):
         """The name of the service it belongs to."""
         return self._service.name
 
-    def prepare(self) -> None:
-        """Nothing: the tables were migrated before any process started."""
-
     def command(self) -> Command:
         argv = (sys.executable, "-m", f"services.{self._service.name}.{self._role}")
         return Command(argv, environment=self._service.environment(), directory=ROOT)
-
-    def answers(self) -> bool:
-        connection = HTTPConnection(HOST, self.port, timeout=2)
-        try:
-            connection.request("GET", "/readyz")
-            return connection.getresponse().status == 200
-        except (OSError, HTTPException):
-            return False
-        finally:
-            connection.close()
 
 
 SCOPES = ("keys:verify", "feed:identity", "feed:registry", "feed:keys", "feed:metrics")

@@ -15,7 +15,7 @@ from stack.accounts import unprivileged
 from stack.board import Report, read_board
 from stack.down import stop_leftovers
 from stack.layout import ROOT, Layout
-from stack.ports import HEALTH, HOST, fixed_part_ports, is_free, offset, service_ports
+from stack.ports import HEALTH, HOST, fixed_part_ports, health_ports, is_free, offset, portal_port, service_ports
 from stack.processes import Child, Command
 from stack.trouble import Trouble
 
@@ -60,6 +60,7 @@ def addresses(layout: Layout) -> Table:
     """Return the table of everything a person may want to open."""
     parts = fixed_part_ports()
     table = Table("", "where", "health and metrics", box=None, pad_edge=False)
+    table.add_row("[bold]portal[/]", f"http://{HOST}:{portal_port()}", f"main :{health_ports()['portal']}")
     for service, port in service_ports().items():
         health = ", ".join(f"{role} :{port + above}" for role, above in HEALTH.items())
         table.add_row(f"[bold]{service}[/]", f"http://{HOST}:{port}/openapi.json", health)
@@ -78,10 +79,9 @@ def _shown(path: Path) -> str:
 
 def _ports() -> Iterator[tuple[str, int]]:
     yield from vars(fixed_part_ports()).items()
-    for service, port in service_ports().items():
-        yield service, port
-        for role, above in HEALTH.items():
-            yield f"the health of {service}-{role}", port + above
+    yield from service_ports().items()
+    yield "the portal", portal_port()
+    yield from ((f"the health of {name}", port) for name, port in health_ports().items())
 
 
 def _follow(layout: Layout, supervisor: Child, console: Console) -> Report:

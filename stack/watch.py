@@ -2,18 +2,18 @@
 
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection, HTTPException
 
 from rich.console import Console
 from rich.table import Table
 
 from stack.board import Line, read_board
 from stack.layout import Layout
-from stack.ports import HEALTH, HOST, SERVICES, service_ports
+from stack.ports import health_ports
 from stack.processes import Child
+from stack.serving import readiness
 from stack.trouble import Trouble
 
-CHILDREN = ("supervisor", "postgres", "valkey", "kafka", "mail", *(f"{service}-{role}" for service in SERVICES for role in HEALTH))
+CHILDREN = ("supervisor", "postgres", "valkey", "kafka", "mail", *health_ports())
 
 
 def status(layout: Layout, console: Console) -> bool:
@@ -33,21 +33,10 @@ def status(layout: Layout, console: Console) -> bool:
 
 def _ask(layout: Layout, name: str) -> tuple[int | None, str]:
     pid = Child(layout, name).pid
-    service, _, role = name.partition("-")
     if pid is None:
         return None, "does not run"
-    if service not in SERVICES:
-        return pid, "runs"
-    connection = HTTPConnection(HOST, service_ports()[service] + HEALTH[role], timeout=2)
-    try:
-        connection.request("GET", "/readyz")
-        answer = connection.getresponse()
-        text = answer.read().decode("utf-8", "replace").strip()
-        return pid, "ready" if answer.status == 200 else f"not ready: {text[:100]}"
-    except (OSError, HTTPException) as wrong:
-        return pid, f"not ready: {wrong}"
-    finally:
-        connection.close()
+    port = health_ports().get(name)
+    return pid, "runs" if port is None else readiness(port)
 
 
 def logs(layout: Layout, of: str | None, *, follow: bool) -> None:

@@ -1,4 +1,4 @@
-"""The whole product on a real stack: eight processes that a test can kill, freeze and start again, each by itself."""
+"""The whole product on a real stack: nine processes that a test can kill, freeze and start again, each by itself."""
 
 import os
 import signal
@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
+from stack.credentials import credential
 from stack.endpoints import PartEndpoints
-from stack.environment import service_environment
+from stack.environment import portal_environment, service_environment
 from stack.layout import ROOT, Layout
+from stack.portal import PortalProcess
 from stack.ports import HEALTH, HOST, SERVICES, free_ports
 from stack.services import Service, ServiceProcess, make_service_client
 from stack.testing import RealStack
@@ -43,20 +45,39 @@ class _Process(ServiceProcess):
         self.told = service
 
 
+class _Portal(PortalProcess):
+    """The portal on a free port, before the same services."""
+
+    def __init__(self, layout: Layout, ports: Mapping[str, int], port: int) -> None:
+        super().__init__(layout)
+        self.ports, self.public = ports, port
+        self.port = port + HEALTH["main"]
+
+    def told(self) -> dict[str, str]:
+        """The stack's settings with our ports."""
+        return portal_environment(port=self.public, session_key=credential(self.layout, "portal.session_key"), ports=self.ports)
+
+
 @dataclass
 class Product:
-    """Four services, two processes each. `at` holds the base address of each service's HTTP API."""
+    """Four services, two processes each, and the portal. `at` holds the base address of each service's HTTP API."""
 
     stack: RealStack
     layout: Layout
     services: dict[str, _Service]
     processes: dict[str, _Process]
+    portal: _Portal
 
     @property
     def at(self) -> dict[str, str]:
         """Base addresses."""
         ports = next(iter(self.services.values())).ports
         return {name: f"http://{HOST}:{ports[name]}" for name in self.services}
+
+    @property
+    def pages(self) -> str:
+        """Where the portal's pages are."""
+        return f"http://{HOST}:{self.portal.public}"
 
     @cached_property
     def machine(self) -> dict[str, Any]:
@@ -101,22 +122,25 @@ class Product:
 def running(stack: RealStack) -> Iterator[Product]:
     """The product on a stack that no other product uses, all processes ready; all of them gone afterwards."""
     layout = stack.postgres.layout
-    ports = _ports()
+    ports, portal_port = _ports()
     services = {name: _Service(layout, name, stack.endpoints, ports) for name in SERVICES}
     processes = {f"{name}-{role}": _Process(layout, service, role) for name, service in services.items() for role in HEALTH}
-    product = Product(stack, layout, services, processes)
-    with ThreadPoolExecutor(8) as pool:
+    portal = _Portal(layout, ports, portal_port)
+    product = Product(stack, layout, services, processes, portal)
+    everything = (*processes.values(), portal)
+    with ThreadPoolExecutor(len(everything)) as pool:
         list(pool.map(lambda service: service.prepare(), services.values()))
         try:
-            list(pool.map(lambda process: process.start(), processes.values()))
+            list(pool.map(lambda process: process.start(), everything))
             yield product
         finally:
-            list(pool.map(lambda process: process.stop(), processes.values()))
+            list(pool.map(lambda process: process.stop(), everything))
 
 
-def _ports() -> dict[str, int]:
-    """Ports whose two neighbours, 1000 and 2000 above, are below what the kernel gives to outgoing connections."""
-    return dict(zip(SERVICES, (port - 4000 for port in free_ports(len(SERVICES))), strict=True))
+def _ports() -> tuple[dict[str, int], int]:
+    """Ports of the services and of the portal; their neighbours, 1000 and 2000 above, are below those of outgoing connections."""
+    *of_services, of_portal = (port - 4000 for port in free_ports(len(SERVICES) + 1))
+    return dict(zip(SERVICES, of_services, strict=True)), of_portal
 
 
 def environment_of(product: Product, service: str) -> dict[str, str]:

@@ -1,7 +1,7 @@
 """One call of a service on behalf of a browser: bounded in time, and every outcome but success an exception with a sentence."""
 
 import asyncio
-from collections.abc import Awaitable, Mapping, Sequence
+from collections.abc import AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeVar
 
@@ -114,6 +114,20 @@ class Calls:
             return answer
         raise _failure(self.service, answer)
 
+    async def stream(self, path: str, **rest: Any) -> AsyncIterator[bytes]:
+        """The answer's body, piece by piece; the deadline is for its beginning."""
+        request = self.http.build_request("GET", self.base_url + path, headers=self.sender.headers(), **rest)
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                answer = await self.http.send(request, stream=True)
+                if not answer.is_success:
+                    await answer.aread()
+        except (TimeoutError, httpx2.HTTPError):
+            raise Away(self.service) from None
+        if not answer.is_success:
+            raise _failure(self.service, answer)
+        return _pieces(answer)
+
     async def read(self, model: type[M], path: str, *, method: str = "GET", **rest: Any) -> M:
         """The answer's body as a view."""
         answer = await self(method, path, **rest)
@@ -121,6 +135,14 @@ class Calls:
             return model.model_validate_json(answer.content)
         except ValidationError as wrong:
             raise Away(self.service, f"The {self.service} service answered something unexpected.") from wrong
+
+
+async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
+    try:
+        async for piece in answer.aiter_bytes():
+            yield piece
+    finally:
+        await answer.aclose()
 
 
 def _failure(service: str, answer: httpx2.Response) -> Failed:

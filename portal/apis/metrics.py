@@ -1,6 +1,6 @@
 """The client of metrics: the numbers and the transactions of an app."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -81,3 +81,7 @@ class Metrics:
     async def transactions(self, app_id: str, filters: Mapping[str, Any], *, cursor: str | None = None, limit: int = 50) -> Transactions:
         params = given({**filters, "cursor": cursor, "limit": limit})
         return await self.calls.read(Transactions, f"/v1/apps/{app_id}/transactions", params=params)
+
+    async def file(self, app_id: str, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
+        """All rows as CSV, as they come. Refused and Away are raised before the first."""
+        return await self.calls.stream(f"/v1/apps/{app_id}/transactions.csv", params=given(filters))

@@ -14,8 +14,8 @@ from stack.watch import CHILDREN
 
 def all_ports(offset: int) -> list[int]:
     """Every port that a stack takes at this offset."""
-    health = [port + above for port in ports.SERVICES.values() for above in ports.HEALTH.values()]
-    return [port + offset for port in [*vars(ports.fixed_part_ports()).values(), *ports.SERVICES.values(), *health]]
+    ours = [*ports.health_ports().values(), *ports.service_ports().values(), ports.portal_port()]
+    return [port - ports.offset() + offset for port in [*vars(ports.fixed_part_ports()).values(), *ours]]
 
 
 class Person:

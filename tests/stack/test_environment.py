@@ -36,6 +36,7 @@ def test_a_service_is_told_only_what_has_its_prefix() -> None:
         "KEYS_PORT": "8003",
         "KEYS_MASTER_KEY": "a2V5",
         "KEYS_IDENTITY_URL": "http://127.0.0.1:8001",
+        "KEYS_TRUSTED_PROXIES": "127.0.0.1",
     }
 
 
@@ -52,10 +53,10 @@ def test_a_process_that_serves_does_not_learn_the_owners_address(service: str) -
 
 
 def test_the_portal_is_told_where_the_services_are_and_nothing_of_the_parts() -> None:
-    assert portal_environment(port=8080, master_key="a2V5", ports=PORTS) == {
+    assert portal_environment(port=8080, session_key="a2V5", ports=PORTS) == {
         "PORTAL_HOST": "127.0.0.1",
         "PORTAL_PORT": "8080",
-        "PORTAL_MASTER_KEY": "a2V5",
+        "PORTAL_SESSION_KEYS": "a2V5",
         "PORTAL_IDENTITY_URL": "http://127.0.0.1:8001",
         "PORTAL_REGISTRY_URL": "http://127.0.0.1:8002",
         "PORTAL_KEYS_URL": "http://127.0.0.1:8003",

@@ -46,7 +46,7 @@ def test_a_full_disk_is_a_sentence_that_names_the_folder(layout: Layout) -> None
 
 
 def test_every_port_of_a_stack_is_its_own() -> None:
-    assert len(all_ports(0)) == len(set(all_ports(0))) == 5 + 4 + 8
+    assert len(all_ports(0)) == len(set(all_ports(0))) == 5 + 4 + 8 + 2
 
 
 @pytest.mark.stack
@@ -55,7 +55,7 @@ async def test_up_twice_is_harmless_and_down_leaves_nothing_but_the_data(person:
     person.goes_up()
     endpoints, living = read_json(person.layout.endpoints), person.pids()
     assert set(living) == set(CHILDREN)
-    assert set(endpoints) == {"service_client", *ports.SERVICES, "kafka", "postgres", "redis", "mail"}
+    assert set(endpoints) == {"service_client", *ports.SERVICES, "portal", "kafka", "postgres", "redis", "mail"}
     assert set(endpoints["service_client"]) == {"id", "secret"}
     assert person.layout.endpoints.stat().st_mode & 0o777 == 0o600
     assert person.says("status").returncode == 0

@@ -1,0 +1,96 @@
+"""The numbers of an app's overview, gathered from metrics at once; what cannot be had is named, not guessed."""
+
+import asyncio
+import csv
+import io
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Final, Self
+
+from portal.apis.calls import Away, Refused, attempt
+from portal.apis.metrics import Metrics, Overview, Series
+from portal.filters import Filters, bucket_of
+
+UNHEARD: Final = "metrics.app_not_found"
+_NOT_YET: Final = "The numbers of this app are not there yet. They come within seconds of its registration."
+_WRONG: Final = "Correct the dates to see the numbers."
+
+
+@dataclass(frozen=True, slots=True)
+class Numbers:
+    """`ever` counts all transactions, whatever the filters say; `errors` holds a sentence for each date that metrics refused, by field."""
+
+    overview: Overview | Away
+    series: Series | Away
+    ever: int = 0
+    errors: Mapping[str, str] = field(default_factory=dict)
+
+    @property
+    def state(self) -> str:
+        """What there is to show: `away`; `empty`, no transaction at all; `none` that the filters leave; `some`."""
+        if isinstance(self.overview, Away):
+            return "away"
+        return "some" if self.overview.total else "none" if self.ever else "empty"
+
+    @classmethod
+    async def gather(cls, metrics: Metrics, app_id: str, filters: Filters, now: datetime) -> Self:
+        """Ask for everything at the same time. Raises Refused for what is no matter of dates."""
+        if filters.wrong:
+            return cls._without(filters.wrong)
+        asked = filters.asked(now)
+        try:
+            overview, series, ever = await asyncio.gather(
+                attempt(metrics.overview(app_id, asked)),
+                attempt(_series(metrics, app_id, asked, filters.days(now))),
+                attempt(_ever(metrics, app_id, filters)),
+            )
+        except Refused as refused:
+            if refused.code == UNHEARD:
+                away = Away("metrics", _NOT_YET)
+                return cls(away, away)
+            errors = dates_refused(refused)
+            if not errors:
+                raise
+            return cls._without(errors)
+        total = 0 if isinstance(overview, Away) else overview.total
+        return cls(overview, series, ever if isinstance(ever, int) else total)
+
+    @classmethod
+    def _without(cls, errors: Mapping[str, str]) -> Self:
+        wrong = Away("metrics", _WRONG)
+        return cls(wrong, wrong, errors=errors)
+
+
+def dates_refused(refused: Refused) -> dict[str, str]:
+    """The sentence for each date that metrics would not take, by the name of its field."""
+    detail = refused.problem.detail
+    return {
+        error.pointer.strip("/"): detail or error.detail for error in refused.problem.errors if error.pointer.strip("/") in {"from", "to"}
+    }
+
+
+def table(series: Series, filters: Filters) -> str:
+    """The points of a series as CSV, its times in the zone of the filters; one column of amounts for each currency."""
+    currencies = sorted({money.currency for point in series.points for money in point.amounts})
+    out = io.StringIO()
+    rows = csv.writer(out)
+    rows.writerow(
+        [f"{series.bucket.capitalize()} from ({filters.zone})", "Transactions", *(f"Amount {currency}" for currency in currencies)]
+    )
+    for point in series.points:
+        amounts = {money.currency: money.amount for money in point.amounts}
+        rows.writerow([point.start.astimezone(filters.tzinfo).isoformat(), point.count, *(amounts.get(each, "0") for each in currencies)])
+    return out.getvalue()
+
+
+async def _series(metrics: Metrics, app_id: str, asked: Mapping[str, str], days: int | None) -> Series:
+    """By hours, days or weeks, as the span wants it; without dates the days are asked for first, to see how many there are."""
+    first = await metrics.series(app_id, asked, bucket_of(days) if days else "day")
+    fitting = bucket_of(days or len(first.points))
+    return first if first.bucket == fitting else await metrics.series(app_id, asked, fitting)
+
+
+async def _ever(metrics: Metrics, app_id: str, filters: Filters) -> int | None:
+    """How many transactions there are in all; None when the filters leave everything, so that the overview itself says it."""
+    return (await metrics.overview(app_id, {"tz": filters.zone})).total if filters.narrowed else None
