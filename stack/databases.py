@@ -27,18 +27,20 @@ class Database:
         return Database(name, owner, app, read)
 
 
-async def make_database(superuser: str, name: str, password: str) -> Database:
-    """Make the database and its roles where they are missing, and set the password of the three. Made twice is made once.
+async def make_database(superuser: str, name: str, password: str, **others: str) -> Database:
+    """Make the database and its roles where they are missing, and set their passwords. Made twice is made once.
 
-    The app role may not idle inside a transaction for more than 10 s, so that a stuck process cannot hold its locks.
+    `others` gives a role (`owner`, `app`, `read`) a password of its own. The app role may not idle inside a transaction for more than 10 s,
+    so that a stuck process cannot hold its locks.
     """
-    if not _NAME.fullmatch(name) or not _PASSWORD.fullmatch(password):
+    passwords = dict.fromkeys(("owner", "app", "read"), password) | others
+    if not _NAME.fullmatch(name) or not all(map(_PASSWORD.fullmatch, passwords.values())):
         raise ValueError(f"neither may need quoting in SQL: {name!r} and its password")
     connection = await asyncpg.connect(superuser)
     try:
         known = {row["rolname"] for row in await connection.fetch("SELECT rolname FROM pg_roles WHERE starts_with(rolname, $1)", name)}
-        for role in (f"{name}_owner", f"{name}_app", f"{name}_read"):
-            await connection.execute(f"{'ALTER' if role in known else 'CREATE'} ROLE {role} LOGIN PASSWORD '{password}'")
+        for role, word in passwords.items():
+            await connection.execute(f"{'ALTER' if f'{name}_{role}' in known else 'CREATE'} ROLE {name}_{role} LOGIN PASSWORD '{word}'")
         await connection.execute(f"ALTER ROLE {name}_app SET idle_in_transaction_session_timeout = '10s'")
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
             await connection.execute(f"CREATE DATABASE {name} OWNER {name}_owner")
