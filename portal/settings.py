@@ -14,7 +14,7 @@ def _listed(value: object) -> object:
 
 
 class Settings(ServerSettings):
-    """Where the four services are, and the keys of the session cookie.
+    """Where the four services are, and the keys of the session cookie. `public_metrics_url` is the address of metrics that shops use.
 
     `session_keys`: the first one seals, every one opens. To rotate, put a new key in front and drop the old one after 30 days.
     """
@@ -24,4 +24,5 @@ class Settings(ServerSettings):
     registry_url: str
     keys_url: str
     metrics_url: str
+    public_metrics_url: str | None = None
     session_keys: Annotated[tuple[RandomKey, ...], BeforeValidator(_listed), Field(min_length=1, repr=False)]

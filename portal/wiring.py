@@ -10,7 +10,7 @@ from starlette.routing import Mount
 
 from portal.assets import Assets
 from portal.headers import SECURITY
-from portal.pages import access, errors, overview, studio, transactions
+from portal.pages import access, domains, errors, gateway, history, keys, overview, studio, transactions
 from portal.pages.visit import Parts
 from portal.rendering import Pages
 from portal.session import Refresher, SessionCookie, SessionSeal
@@ -22,7 +22,9 @@ from shared.http.health import Health
 
 BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes. A picture that is too large for a logo shall come back as an error of its field, not of the page."""
-ROUTERS: Final[Sequence[APIRouter]] = (access.router, studio.router, overview.router, transactions.router)
+ROUTERS: Final[Sequence[APIRouter]] = tuple(
+    area.router for area in (access, studio, overview, transactions, keys, gateway, domains, history)
+)
 _CONNECTIONS: Final = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
 
 
@@ -31,6 +33,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServedApp]:
     """The portal on the four services. It is ready without them: a service that is away breaks its own cards only."""
     addresses = {
         "identity": settings.identity_url, "registry": settings.registry_url, "keys": settings.keys_url, "metrics": settings.metrics_url,
+        "transactions": settings.public_metrics_url or settings.metrics_url,
     }  # fmt: skip
     async with httpx2.AsyncClient(limits=_CONNECTIONS, timeout=None, trust_env=False) as http:
         assets = Assets()

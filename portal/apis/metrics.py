@@ -66,6 +66,18 @@ class Transactions(View):
     next_cursor: str | None
 
 
+class KeyInBrowser(View):
+    refused_at: datetime
+    environment: str
+    pair_id: str
+    origin: str
+
+
+class KeysInBrowsers(View):
+    items: Sequence[KeyInBrowser]
+    next_cursor: str | None
+
+
 @dataclass(frozen=True, slots=True)
 class Metrics:
     """What an app's transactions come to. `filters` are the query parameters of the API."""
@@ -85,3 +97,6 @@ class Metrics:
     async def file(self, app_id: str, filters: Mapping[str, Any]) -> AsyncIterator[bytes]:
         """All rows as CSV, as they come. Refused and Away are raised before the first."""
         return await self.calls.stream(f"/v1/apps/{app_id}/transactions.csv", params=given(filters))
+
+    async def refusals(self, app_id: str, *, limit: int = 10) -> KeysInBrowsers:
+        return await self.calls.read(KeysInBrowsers, f"/v1/apps/{app_id}/refusals", params={"limit": limit})

@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from urllib.parse import quote
 
 import httpx2
 
@@ -46,12 +47,31 @@ class Apps(View):
     next_cursor: str | None
 
 
+class TextRecord(View):
+    name: str
+    type: str
+    value: str
+
+
+class Domain(View):
+    domain: str
+    status: str
+    record: TextRecord
+    added_at: datetime
+    verified_at: datetime | None
+
+
+class Domains(View):
+    items: Sequence[Domain]
+
+
 class HistoryItem(View):
     version: int
     event: str
     actor: str
     at: datetime
     changed: Sequence[str]
+    domain: str | None
 
 
 class History(View):
@@ -123,6 +143,20 @@ class Registry:
 
     async def remove_logo(self, app_id: str) -> None:
         await self.calls("DELETE", f"/v1/apps/{app_id}/logo")
+
+    async def domains(self, app_id: str) -> Sequence[Domain]:
+        return (await self.calls.read(Domains, f"/v1/apps/{app_id}/domains")).items
+
+    async def add_domain(self, app_id: str, domain: str, *, key: str) -> Domain:
+        headers = {"idempotency-key": key}
+        return await self.calls.read(Domain, f"/v1/apps/{app_id}/domains", method="POST", json={"domain": domain}, headers=headers)
+
+    async def verify_domain(self, app_id: str, domain: str) -> Domain:
+        """Takes up to three seconds, for the registry asks name servers."""
+        return await self.calls.read(Domain, f"/v1/apps/{app_id}/domains/{quote(domain, safe='')}/verify", method="POST")
+
+    async def remove_domain(self, app_id: str, domain: str) -> None:
+        await self.calls("DELETE", f"/v1/apps/{app_id}/domains/{quote(domain, safe='')}")
 
     async def history(self, app_id: str, *, cursor: str | None = None, limit: int = 25) -> History:
         return await self.calls.read(History, f"/v1/apps/{app_id}/history", params=given({"cursor": cursor, "limit": limit}))

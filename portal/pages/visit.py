@@ -79,6 +79,11 @@ class Visit:
     def metrics(self) -> Metrics:
         return Metrics(self._calls("metrics"))
 
+    @property
+    def transactions_url(self) -> str:
+        """Where shops send their transactions."""
+        return f"{self._parts.addresses['transactions']}/v1/transactions"
+
     def _calls(self, service: str, *, token: bool = True) -> Calls:
         tokens, client = self.session.tokens, self.request.client
         sender = Sender(

@@ -20,6 +20,9 @@ for (const form of document.querySelectorAll("form[data-zone]")) {
   form.elements.zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
 }
 
+// On a small screen the tab that is open may lie outside of the strip.
+document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+
 // Copy a value, and say so.
 for (const button of document.querySelectorAll("[data-copy]")) {
   button.hidden = false;
