@@ -14,12 +14,14 @@ from typing import Final, TypeVar
 
 import asyncpg
 import uvloop
-from latchkey.consumer import Consumer
+from latchkey.consumer import Consumer, Reaction, Reactor
 from latchkey.deadline import is_stray
+from latchkey.events import PublicEvent
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from shared.errors import StreamMoved, Unavailable
 from shared.http.health import Check, Health
 from shared.http.serving import WORKER_INTERNAL, internal
 from shared.relay.gauges import Gauges
@@ -77,6 +79,11 @@ def relay(settings: RelaySettings, wake: Wake, pool: asyncpg.Pool, registry: Col
         return f"the oldest event that is not published is {old:.0f} s old" if old > LATE_SECONDS else None
 
     return [Part("relay", Relay(settings, wake, gauges).run), Part("relay watch", lambda: gauges.watch(pool), late=late)]
+
+
+def reactor(reactions: Mapping[type[PublicEvent], Reaction]) -> Reactor:
+    """Reactions that are commands of ours: one that met a database on its knees, or faster writers, is given again, not put aside."""
+    return Reactor(reactions, later=(Unavailable, StreamMoved))
 
 
 def consumer(name: str, consumes: Consumer) -> Part:
@@ -159,6 +166,7 @@ class Worker:
 
     async def _keep(self, part: Part) -> None:
         pause = _BACK_OFF[0]
+        well_again: asyncio.TimerHandle | None = None
         while True:
             started = time.monotonic()
             try:
@@ -171,13 +179,15 @@ class Worker:
                 _log.exception("part %s failed", part.name)
             if self._stopping.is_set():
                 return
+            if well_again:
+                well_again.cancel()  # it failed again before it was believed
             self._restarts.labels(part.name).inc()
             self._failing[part.name] = error
             if time.monotonic() - started > _BACK_OFF[1]:
                 pause = _BACK_OFF[0]
             await asyncio.sleep(pause)
             pause = min(2 * pause, _BACK_OFF[1])
-            asyncio.get_running_loop().call_later(1.0, self._failing.pop, part.name, None)
+            well_again = asyncio.get_running_loop().call_later(1.0, self._failing.pop, part.name, None)
 
     async def _finish(self) -> None:
         with contextlib.suppress(TimeoutError):

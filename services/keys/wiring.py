@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from latchkey.consumer import Consumer, KafkaAccess, Reactor
+from latchkey.consumer import Consumer, KafkaAccess
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_VERIFIER_STATE, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
 from prometheus_client import Gauge
 
@@ -133,7 +133,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
 def listeners(core: Core, commands: KeyCommands, kafka: str | KafkaAccess, topics: Sequence[str]) -> list[worker.Part]:
     """What consumes registry's and identity's events: the views first, then the reactions that look into them."""
     foreign = Foreign([Apps(), Subscriptions(), ErasedAccounts()])
-    reactor = Reactor(Reactions(commands, core.whereabouts).by_event())
+    reactor = worker.reactor(Reactions(commands, core.whereabouts).by_event())
     return [
         worker.consumer("foreign views", Consumer(kafka, core.pool, foreign, topics, "keys-foreign", name=FOREIGN)),
         worker.consumer("reactions", Consumer(kafka, core.pool, reactor, topics, "keys-reactions", name=REACTIONS)),

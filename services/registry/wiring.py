@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Final
 
 import asyncpg
-from latchkey.consumer import Consumer, Reactor
+from latchkey.consumer import Consumer
 from latchkey.events.identity import AccountErased
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
 from PIL.Image import DecompressionBombWarning
@@ -118,7 +118,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings, listen=True))
         reactions = Reactions(core.apps, RegistryQueries(core.pool), lambda: datetime.now(UTC))
-        reactor = Reactor({AccountErased: reactions.on_account_erased})
+        reactor = worker.reactor({AccountErased: reactions.on_account_erased})
         listens = Consumer(settings.kafka, core.pool, reactor, [IDENTITY_ACCOUNT_EVENTS], "registry-reactions", name="reactions")
         registry = telemetry.registry()
         relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE))

@@ -232,6 +232,24 @@ async def test_a_reactor_is_called_in_order_and_a_failing_reaction_is_parked(ben
     assert heard.index(("app_1", 1)) < heard.index(("app_1", 2))
 
 
+async def test_a_reaction_that_says_later_is_called_again_and_never_put_aside(bench: Bench) -> None:
+    class OutOfBreath(Exception):
+        pass
+
+    calls: list[int] = []
+
+    async def react(event: Envelope) -> None:
+        calls.append(event.streamversion)
+        if len(calls) < 3:
+            raise OutOfBreath
+
+    bench.start(Reactor({AppDisabled: react}, later=(OutOfBreath,)))
+    await bench.publisher.send("app_1", 1)
+    await bench.until(lambda: len(calls) == 3)
+    assert await bench.parked() == []
+    assert calls == [1, 1, 1]
+
+
 async def test_installing_twice_at_once_is_installing_once(bench: Bench) -> None:
     owners = [await asyncpg.connect(bench.database.owner) for _ in range(3)]
     try:

@@ -14,6 +14,7 @@ from latchkey.consumer import Consumer, FeedPage, Reactor
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled
 from latchkey.partitioning import partition_of
+from latchkey.topics import Topic
 
 from tests.client.conftest import QUICK, Bench, Rows
 from tests.client.publisher import PARTITIONS, envelope
@@ -88,6 +89,33 @@ async def test_a_consumer_that_was_killed_again_and_again_takes_up_its_partition
         await bench.publisher.send("app_1", version)
         await bench.arrived(app_1=version)
     await end(child)
+
+
+async def test_whoever_stops_in_order_gives_its_partitions_to_the_others_at_once(bench: Bench) -> None:
+    patient = replace(QUICK, session_timeout_ms=60_000)
+    first = bench.start(policy=patient)
+    await bench.until(lambda: first.status.assigned == PARTITIONS)
+    second = bench.start(policy=patient)
+    await bench.until(lambda: first.status.assigned == second.status.assigned == PARTITIONS // 2)
+    await bench.stop(first)
+    await bench.until(lambda: second.status.assigned == PARTITIONS)
+
+
+async def test_a_seat_is_not_taken_for_the_one_before_when_it_wants_other_topics(bench: Bench) -> None:
+    """Kafka would give it the partitions of its predecessor, and none of the topics that are new."""
+    child = await process(bench)
+    await bench.publisher.send("app_1", 1)
+    await bench.arrived(app_1=1)
+    await end(child)
+    other = bench.name + ".other"
+    bench.stack.make_topics(Topic(other, 1, {"cleanup.policy": "delete"}))
+    async with asyncpg.create_pool(bench.database.app, min_size=1, max_size=4) as pool:
+        consumer = Consumer(bench.publisher.bootstrap, pool, Rows(), [other], bench.name, name="rows", policy=QUICK)
+        running = asyncio.create_task(consumer.run())
+        await bench.until(lambda: consumer.status.assigned == 1)
+        assert list(consumer.status.lags) == [f"{other}-0"]
+        await consumer.stop()
+        await running
 
 
 async def test_who_lost_its_seat_takes_another_and_nobody_is_driven_out(bench: Bench) -> None:

@@ -5,6 +5,7 @@ from typing import Protocol
 
 import asyncpg
 
+from latchkey.consumer.faults import NotYet
 from latchkey.envelope import Envelope
 from latchkey.events import PublicEvent
 
@@ -29,13 +30,19 @@ class Reactor:
     at least once: a crash between the two calls it again, so it must be idempotent, which a command is that remembers the stream
     and version it acted on (`envelope.subject`, `envelope.streamversion`). A reactor is never replayed: it has no version to
     rebuild, and a topic that is made anew calls it only for versions it has not seen.
+
+    `later` are the exceptions of a reaction that say "not now" of themselves, beside those of the database and the network: the
+    partition waits and the reaction is called again, where any other exception puts the event aside.
     """
 
-    def __init__(self, reactions: Mapping[type[PublicEvent], Reaction]) -> None:
-        self._reactions = dict(reactions)
+    def __init__(self, reactions: Mapping[type[PublicEvent], Reaction], *, later: tuple[type[Exception], ...] = ()) -> None:
+        self._reactions, self._later = dict(reactions), later
 
     async def react(self, event: Envelope) -> None:
-        """Call the reaction to this event, when there is one. Raises what it raises."""
+        """Call the reaction to this event, when there is one. Raises what it raises, and NotYet for what is to be tried later."""
         reaction = self._reactions.get(type(event.data)) if event.data is not None else None
         if reaction is not None:
-            await reaction(event)
+            try:
+                await reaction(event)
+            except self._later as error:
+                raise NotYet(f"{type(error).__name__}: {error}") from error

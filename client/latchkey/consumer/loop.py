@@ -117,7 +117,7 @@ class Consumer:
         )
 
     async def _one_client(self) -> None:
-        async with seated(self._pool, self._group, self._member) as seat:
+        async with seated(self._pool, self._group, self._member, self._topics) as seat:
             kafka = connect(self._bootstrap, self._group, seat.member, self._policy)
             try:
                 kafka.subscribe(self._topics, listener=Revoked(self.on_revoked))

@@ -147,6 +147,19 @@ async def test_keys_are_turned_off_and_on_again(heard: Running, outside: Outside
     await heard.becomes(live["public_key"], "VALID", 10)
 
 
+async def test_a_reaction_that_cannot_be_written_now_is_written_later(heard: Running, outside: Outside) -> None:
+    """I7 and I12: were it put aside, the keys of a disabled app would go on working until somebody looked."""
+    await _registered(heard, outside)
+    made = await heard.generate()
+    await heard.becomes(made["secret_key"], "VALID")
+    async with heard.db.transaction():
+        await heard.db.execute("LOCK TABLE keyrings_v1 IN SHARE MODE")  # longer than an append may take, however often it is tried
+        await _say(AppDisabled)(heard, outside)
+        await asyncio.sleep(4)
+    await heard.becomes(made["secret_key"], "APP_DISABLED", 20)
+    assert await heard.db.fetchval("SELECT count(*) FROM latchkey.parked WHERE stream_id = $1", heard.app_id) == 0
+
+
 async def test_one_reason_gone_is_not_enough(heard: Running, outside: Outside) -> None:
     await _registered(heard, outside)
     made = await heard.generate()

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -80,6 +81,17 @@ async def test_a_part_that_ends_by_itself_is_not_silently_dead() -> None:
 
     async with running(Part("short", ends)) as (worker, _, _task):
         assert await worker.health.reasons() == {"short": "failed and is started again: it ended by itself"}
+
+
+async def test_a_part_that_fails_at_every_start_is_never_ready_between_two() -> None:
+    async def fails() -> None:
+        raise ValueError("always")
+
+    async with running(Part("broken", fails)) as (worker, _, _task):
+        ends = time.monotonic() + 3
+        while time.monotonic() < ends:
+            assert "broken" in await worker.health.reasons()
+            await asyncio.sleep(0.02)
 
 
 async def test_a_late_part_turns_readiness_red_and_its_figures_are_shown() -> None:
