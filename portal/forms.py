@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
 
-from portal.apis.calls import Refused
+from portal.apis.calls import Away, Refused
 
 _SENTENCES: Final[Mapping[str, str]] = {
     "string_too_short": "This is too short.",
@@ -44,8 +44,10 @@ class Form:
         """The same form, with what is wrong with it."""
         return Form(self.values, errors, problem)
 
-    def refused(self, refused: Refused, sentences: Mapping[str, str] | None = None) -> "Form":
+    def refused(self, refused: Refused | Away, sentences: Mapping[str, str] | None = None) -> "Form":
         """The same form with what a service found. `sentences` has better words by code, or by `field.code`, for this form."""
+        if isinstance(refused, Away):
+            return self.with_errors({}, f"{refused.sentence} Nothing was changed; send the form again in a moment.")
         words = {**_SENTENCES, **(sentences or {})}
         errors = dict(self._named(refused, words))
         shown = {name: errors[name] for name in self.values if name in errors}

@@ -26,7 +26,7 @@ class Pages:
             auto_reload=False,
         )  # fmt: skip
         self._jinja.globals |= {"asset": assets.url, "icon": _Icons(STATIC / "icons")}
-        self._jinja.filters |= {"when": when, "day": day, "number": number, "amount": amount}
+        self._jinja.filters |= {"when": when, "day": day, "number": number, "amount": amount, "device": device}
         self._jinja.tests |= {"away": lambda thing: isinstance(thing, Away)}
 
     def render(self, template: str, **context: Any) -> str:
@@ -72,3 +72,21 @@ def amount(value: str) -> str:
 def number(value: int) -> str:
     """A count with thousands apart."""
     return f"{value:,}"
+
+
+_BROWSERS: Final = (("Edg/", "Edge"), ("OPR/", "Opera"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"), ("Safari/", "Safari"))
+_SYSTEMS: Final = (
+    ("Android", "Android"),
+    ("iPhone", "iPhone"),
+    ("iPad", "iPad"),
+    ("Windows", "Windows"),
+    ("Mac OS", "macOS"),
+    ("Linux", "Linux"),
+)
+
+
+def device(user_agent: str) -> str:
+    """What people call the browser that a User-Agent stands for; its first word where we do not know it."""
+    browser = next((name for mark, name in _BROWSERS if mark in user_agent), user_agent.partition("/")[0] or "Unknown")
+    system = next((name for mark, name in _SYSTEMS if mark in user_agent), "")
+    return f"{browser} on {system}" if system else browser

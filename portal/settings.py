@@ -16,6 +16,7 @@ def _listed(value: object) -> object:
 class Settings(ServerSettings):
     """Where the four services are, and the keys of the session cookie. `public_metrics_url` is the address of metrics that shops use.
 
+    `read_ms`: a service that does not answer a read in so many milliseconds is away, and the rest of the page is shown without it.
     `session_keys`: the first one seals, every one opens. To rotate, put a new key in front and drop the old one after 30 days.
     """
 
@@ -25,4 +26,5 @@ class Settings(ServerSettings):
     keys_url: str
     metrics_url: str
     public_metrics_url: str | None = None
+    read_ms: Annotated[int, Field(ge=100, le=60_000)] = 1_500
     session_keys: Annotated[tuple[RandomKey, ...], BeforeValidator(_listed), Field(min_length=1, repr=False)]

@@ -10,7 +10,8 @@ from starlette.routing import Mount
 
 from portal.assets import Assets
 from portal.headers import SECURITY
-from portal.pages import access, domains, errors, gateway, history, keys, overview, studio, transactions
+from portal.pages import access, account, apps, domains, errors, gateway, history, keys, overview, studio, transactions
+from portal.pages.places import Places
 from portal.pages.visit import Parts
 from portal.rendering import Pages
 from portal.session import Refresher, SessionCookie, SessionSeal
@@ -23,7 +24,7 @@ from shared.http.health import Health
 BODY_LIMIT: Final = 8 * 1024 * 1024
 """Bytes. A picture that is too large for a logo shall come back as an error of its field, not of the page."""
 ROUTERS: Final[Sequence[APIRouter]] = tuple(
-    area.router for area in (access, studio, overview, transactions, keys, gateway, domains, history)
+    area.router for area in (access, studio, apps, account, overview, transactions, keys, gateway, domains, history)
 )
 _CONNECTIONS: Final = httpx2.Limits(max_connections=200, max_keepalive_connections=50)
 
@@ -37,7 +38,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServedApp]:
     }  # fmt: skip
     async with httpx2.AsyncClient(limits=_CONNECTIONS, timeout=None, trust_env=False) as http:
         assets = Assets()
-        parts = Parts(Pages(assets), addresses, http, Refresher())
+        parts = Parts(Pages(assets), addresses, http, settings.read_ms / 1000, Refresher(), Places())
         yield build_app(settings, parts, assets)
 
 

@@ -11,8 +11,6 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 T = TypeVar("T")
 M = TypeVar("M", bound=BaseModel)
 
-READ_SECONDS: Final = 1.5
-"""After so long a service counts as away: the rest of the page must not wait for it."""
 COMMAND_SECONDS: Final = 10.0
 """A command gets more time: whoever gives it up too early does not know whether it was done."""
 
@@ -44,7 +42,7 @@ class Problem(View):
 
 
 class Failed(Exception):
-    """A call that did not do what was asked. Everything below is one of these two."""
+    """A call that did not do what was asked: Away, Refused or SessionOver."""
 
 
 class Away(Failed):
@@ -74,8 +72,8 @@ class Refused(Failed):
         return self.problem.code
 
 
-class Unauthenticated(Refused):
-    """The session is over: signed out elsewhere, or the account is gone."""
+class SessionOver(Failed):
+    """The access token that was sent is not good any more: signed out elsewhere, or the account is gone."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -95,37 +93,52 @@ class Sender:
 
 @dataclass(frozen=True, slots=True)
 class Calls:
-    """The calls of one service in the name of one sender. Raises Away, Refused or Unauthenticated."""
+    """The calls of one service in the name of one sender. Raises Away, Refused or SessionOver."""
 
     service: str
     base_url: str
     http: httpx2.AsyncClient
     sender: Sender
+    read_seconds: float
 
-    async def __call__(self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **rest: Any) -> httpx2.Response:
-        """The answer, when it is a success (or a 304)."""
+    async def __call__(
+        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, seconds: float | None = None, **rest: Any
+    ) -> httpx2.Response:
+        """The answer, when it is a success (or a 304). `seconds` is for a command that is not worth COMMAND_SECONDS."""
+        deadline = self.read_seconds if method == "GET" else seconds or COMMAND_SECONDS
         sent = self.sender.headers() | dict(headers or {})
         try:
-            async with asyncio.timeout(READ_SECONDS if method == "GET" else COMMAND_SECONDS):
+            async with asyncio.timeout(deadline):
                 answer = await self.http.request(method, self.base_url + path, headers=sent, **rest)
         except (TimeoutError, httpx2.HTTPError):
             raise Away(self.service) from None
         if answer.is_success or answer.status_code == httpx2.codes.NOT_MODIFIED:
             return answer
-        raise _failure(self.service, answer)
+        raise self._failure(answer)
+
+    def _failure(self, answer: httpx2.Response) -> Failed:
+        try:
+            problem = Problem.model_validate_json(answer.content)
+        except ValidationError:
+            return Away(self.service)
+        if answer.status_code in _AWAY:
+            return Away(self.service, problem.title)
+        if answer.status_code == httpx2.codes.UNAUTHORIZED and self.sender.token:
+            return SessionOver(problem.code)
+        return Refused(self.service, problem)
 
     async def stream(self, path: str, **rest: Any) -> AsyncIterator[bytes]:
         """The answer's body, piece by piece; the deadline is for its beginning."""
         request = self.http.build_request("GET", self.base_url + path, headers=self.sender.headers(), **rest)
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(self.read_seconds):
                 answer = await self.http.send(request, stream=True)
                 if not answer.is_success:
                     await answer.aread()
         except (TimeoutError, httpx2.HTTPError):
             raise Away(self.service) from None
         if not answer.is_success:
-            raise _failure(self.service, answer)
+            raise self._failure(answer)
         return _pieces(answer)
 
     async def read(self, model: type[M], path: str, *, method: str = "GET", **rest: Any) -> M:
@@ -143,16 +156,6 @@ async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
             yield piece
     finally:
         await answer.aclose()
-
-
-def _failure(service: str, answer: httpx2.Response) -> Failed:
-    try:
-        problem = Problem.model_validate_json(answer.content)
-    except ValidationError:
-        return Away(service)
-    if answer.status_code in _AWAY:
-        return Away(service, problem.title)
-    return (Unauthenticated if answer.status_code == httpx2.codes.UNAUTHORIZED else Refused)(service, problem)
 
 
 async def attempt(call: Awaitable[T]) -> T | Away:

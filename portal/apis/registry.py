@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 from urllib.parse import quote
 
 import httpx2
@@ -121,7 +122,7 @@ class Registry:
     async def app(self, app_id: str) -> App:
         return await self.calls.read(App, f"/v1/apps/{app_id}")
 
-    async def register(self, form: Mapping[str, str | None], *, key: str) -> App:
+    async def register(self, form: Mapping[str, Any], *, key: str) -> App:
         return await self.calls.read(App, "/v1/apps", method="POST", json=form, headers={"idempotency-key": key})
 
     async def change(self, app_id: str, form: Mapping[str, str | None], version: int) -> App:
@@ -137,12 +138,12 @@ class Registry:
         """The PNG, or 304 when the browser has it."""
         return await self.calls("GET", f"/v1/apps/{app_id}/logo", headers={"if-none-match": etag} if etag else None)
 
-    async def change_logo(self, app_id: str, image: bytes) -> App:
-        headers = {"content-type": "application/octet-stream"}
+    async def change_logo(self, app_id: str, image: bytes, version: int) -> App:
+        headers = {"content-type": "application/octet-stream"} | quoted(version)
         return await self.calls.read(App, f"/v1/apps/{app_id}/logo", method="PUT", content=image, headers=headers)
 
-    async def remove_logo(self, app_id: str) -> None:
-        await self.calls("DELETE", f"/v1/apps/{app_id}/logo")
+    async def remove_logo(self, app_id: str, version: int) -> None:
+        await self.calls("DELETE", f"/v1/apps/{app_id}/logo", headers=quoted(version))
 
     async def domains(self, app_id: str) -> Sequence[Domain]:
         return (await self.calls.read(Domains, f"/v1/apps/{app_id}/domains")).items

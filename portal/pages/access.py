@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 
 from fastapi import Response
 
-from portal.apis.calls import Away, Refused, attempt
+from portal.apis.calls import Away, Refused, SessionOver, attempt
 from portal.forms import Form
 from portal.pages.visit import Anyone, Fields, PageRouter, inside
 from portal.session import Tokens
@@ -45,8 +45,8 @@ async def sign_in(visitor: Anyone, sent: Fields) -> Response:
     form, back = Form.sent(sent, ("email", "password")), inside(str(sent.get("next", "")))
     try:
         signed_in = await visitor.identity.sign_in(email=form["email"].strip(), password=form["password"])
-    except Refused as refused:
-        if refused.code == "identity.account_unverified":
+    except (Refused, Away) as refused:
+        if isinstance(refused, Refused) and refused.code == "identity.account_unverified":
             visitor.change(email=form["email"].strip())
             return visitor.go("/verify", "Enter the code from our mail first; then sign in.")
         return visitor.page("access/sign_in.html", status=422, form=form.refused(refused, _SENTENCES), next=back)
@@ -64,7 +64,7 @@ async def sign_out(visitor: Anyone) -> Response:
     """End the session here and in identity."""
     tokens = visitor.session.tokens
     if tokens:
-        with suppress(Refused):  # it may be over already
+        with suppress(Refused, SessionOver):  # it may be over already
             await attempt(visitor.identity.end_session(tokens.session_id))
     visitor.session = visitor.session.signed_out("You are signed out.")
     return visitor.go("/sign-in")
@@ -82,7 +82,7 @@ async def register(visitor: Anyone, sent: Fields) -> Response:
     form = Form.sent(sent, ("name", "email", "password"))
     try:
         await visitor.identity.register(email=form["email"].strip(), password=form["password"], name=form["name"])
-    except Refused as refused:
+    except (Refused, Away) as refused:
         return visitor.page("access/register.html", status=422, form=form.refused(refused, _SENTENCES))
     visitor.change(email=form["email"].strip())
     return visitor.go("/verify")
@@ -100,7 +100,7 @@ async def verify(visitor: Anyone, sent: Fields) -> Response:
     form = Form.sent(sent, ("email", "code"))
     try:
         await visitor.identity.verify(email=form["email"].strip(), code=_digits(form["code"]))
-    except Refused as refused:
+    except (Refused, Away) as refused:
         return visitor.page("access/verify.html", status=422, form=_code_marked(form, refused))
     visitor.change(email=form["email"].strip())
     return visitor.go("/sign-in", _VERIFIED)
@@ -112,7 +112,7 @@ async def resend(visitor: Anyone, sent: Fields) -> Response:
     form = Form.sent(sent, ("email",))
     try:
         await visitor.identity.resend(form["email"].strip())
-    except Refused as refused:
+    except (Refused, Away) as refused:
         return visitor.page("access/verify.html", status=422, form=form.refused(refused, _SENTENCES))
     visitor.change(email=form["email"].strip())
     return visitor.go("/verify", _SENT)
@@ -130,7 +130,7 @@ async def forgot(visitor: Anyone, sent: Fields) -> Response:
     form = Form.sent(sent, ("email",))
     try:
         await visitor.identity.forgot_password(form["email"].strip())
-    except Refused as refused:
+    except (Refused, Away) as refused:
         return visitor.page("access/forgot.html", status=422, form=form.refused(refused, _SENTENCES))
     visitor.change(email=form["email"].strip())
     return visitor.go("/reset-password")
@@ -149,15 +149,15 @@ async def reset(visitor: Anyone, sent: Fields) -> Response:
     email = form["email"].strip()
     try:
         await visitor.identity.reset_password(email=email, code=_digits(form["code"]), password=form["password"])
-    except Refused as refused:
+    except (Refused, Away) as refused:
         return visitor.page("access/reset.html", status=422, form=_code_marked(form, refused))
     visitor.session = visitor.session.signed_out()
     visitor.change(email=email)
     return visitor.go("/sign-in", _CHANGED)
 
 
-def _code_marked(form: Form, refused: Refused) -> Form:
-    if refused.code == "identity.code_refused":
+def _code_marked(form: Form, refused: Refused | Away) -> Form:
+    if isinstance(refused, Refused) and refused.code == "identity.code_refused":
         return form.with_errors({"code": refused.problem.title})
     return form.refused(refused, _SENTENCES)
 

@@ -10,7 +10,7 @@ from starlette.exceptions import HTTPException
 from starlette.responses import Response
 from starlette.types import ASGIApp
 
-from portal.apis.calls import Away, Refused, Unauthenticated
+from portal.apis.calls import Away, Refused, SessionOver
 from portal.csrf import FormRefused
 from portal.pages.visit import SignInFirst, Visit, sign_in_path
 from portal.rendering import Pages
@@ -44,7 +44,7 @@ _BY_STATUS: Final = {403: FORBIDDEN, 404: NOT_FOUND, 405: METHOD, 413: TOO_LARGE
 def install(app: FastAPI) -> None:
     """Answer everything that a page can raise."""
     app.add_exception_handler(SignInFirst, _sign_in_first)
-    app.add_exception_handler(Unauthenticated, _session_ended)
+    app.add_exception_handler(SessionOver, _session_ended)
     app.add_exception_handler(Refused, _refused)
     app.add_exception_handler(Away, _away)
     app.add_exception_handler(FormRefused, _form_refused)

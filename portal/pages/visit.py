@@ -12,11 +12,12 @@ from fastapi.routing import APIRoute
 from starlette.datastructures import FormData
 
 from portal import csrf
-from portal.apis.calls import Calls, Sender, Unauthenticated
+from portal.apis.calls import Calls, Refused, Sender
 from portal.apis.identity import Identity
 from portal.apis.keys import Keys
 from portal.apis.metrics import Metrics
 from portal.apis.registry import Registry
+from portal.pages.places import Places
 from portal.rendering import Pages
 from portal.session import KEY, Held, Refresher, Session
 from shared.http.exchange import exchange_of
@@ -35,12 +36,14 @@ class SignInFirst(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Parts:
-    """What the process has: the templates, where the services are, the one HTTP client, and the refresher."""
+    """What the process has: templates, where the services are and how long a read may take, the HTTP client, and two memories."""
 
     pages: Pages
     addresses: Mapping[str, str]
     http: httpx2.AsyncClient
+    read_seconds: float
     refresher: Refresher
+    places: Places
 
 
 class Visit:
@@ -84,13 +87,17 @@ class Visit:
         """Where shops send their transactions."""
         return f"{self._parts.addresses['transactions']}/v1/transactions"
 
+    @property
+    def places(self) -> Places:
+        return self._parts.places
+
     def _calls(self, service: str, *, token: bool = True) -> Calls:
         tokens, client = self.session.tokens, self.request.client
         sender = Sender(
             exchange_of(self.request.scope).request_id, client.host if client else "unknown",
             self.request.headers.get("user-agent", ""), tokens.access if tokens and token else None,
         )  # fmt: skip
-        return Calls(service, self._parts.addresses[service], self._parts.http, sender)
+        return Calls(service, self._parts.addresses[service], self._parts.http, sender, self._parts.read_seconds)
 
     async def require_member(self) -> None:
         """Refresh the tokens when it is time. Raises SignInFirst."""
@@ -100,7 +107,7 @@ class Visit:
         anonymous = Identity(self._calls("identity", token=False))
         try:
             self.change(tokens=await self._parts.refresher.fresh(tokens, anonymous.refresh))
-        except Unauthenticated:
+        except Refused:
             raise SignInFirst(ended=True) from None
 
     def page(self, template: str, *, status: int = 200, **context: Any) -> HTMLResponse:

@@ -19,7 +19,7 @@ from services.registry.commands.apps import AppCommands
 from services.registry.commands.dns import DnsRecords
 from services.registry.commands.domains import DomainCommands
 from services.registry.commands.subscriptions import SubscriptionCommands
-from services.registry.domain import app, subscription
+from services.registry.domain import app, places, subscription
 from services.registry.domain.app import App
 from services.registry.domain.errors import NameTaken
 from services.registry.domain.events import STORED, AppEvent, SubscriptionEvent
@@ -92,6 +92,7 @@ async def build_core(settings: Settings, *, listen: bool) -> AsyncIterator[Core]
 @asynccontextmanager
 async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
     """The HTTP process."""
+    places.countries()  # Gathering them takes a second, which no request shall wait for; they are remembered.
     async with AsyncExitStack() as opened:
         keys = await opened.enter_async_context(JwksKeys(f"{settings.identity_url}/.well-known/jwks.json"))
         revocations = await opened.enter_async_context(KafkaRevocations(settings.kafka))

@@ -24,7 +24,7 @@ Status = Annotated[AppStatus | None, Query(description="Without it all but the a
 @router.post("", status_code=201)
 async def register(body: NewApp, caller: Person, response: Response, commands: Commands) -> AppAnswer:
     """Register an app. Every wrong field is named at once; nothing is stored then."""
-    return app_decided(response, await commands.register(body.given(), caller.context()))
+    return app_decided(response, await commands.register(body.given(), body.image(), caller.context()))
 
 
 @router.get("")

@@ -1,8 +1,9 @@
 """The shapes of registry's requests and answers."""
 
+import base64
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Annotated, Any, Generic, Literal, TypeVar
+from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
@@ -19,6 +20,9 @@ from shared.http.schemas import Body
 from shared.store.aggregates import Decided
 
 T = TypeVar("T")
+_LOGO: Final = {
+    "type": "string", "contentEncoding": "base64", "description": "PNG or JPEG by its content, at most 102,400 bytes before the encoding",
+}  # fmt: skip
 
 
 def _text(field: str, description: str, *, optional: bool = False) -> WithJsonSchema:
@@ -37,7 +41,7 @@ def _as_changes(schema: dict[str, Any]) -> None:
 
 def _as_form(schema: dict[str, Any]) -> None:
     _as_changes(schema)
-    schema["required"] = [field for field in schema["properties"] if field not in OPTIONAL]
+    schema["required"] = [field for field in schema["properties"] if field not in OPTIONAL | {"logo"}]
 
 
 class AppChanges(Body):
@@ -66,6 +70,21 @@ class NewApp(AppChanges):
     """The form of an app. Everything wrong with it is named at once."""
 
     model_config = ConfigDict(json_schema_extra=_as_form)
+
+    logo: Annotated[Any, WithJsonSchema({"anyOf": [_LOGO, {"type": "null"}]})] = None
+
+    def given(self) -> Mapping[str, object]:
+        """What was sent, but for the logo."""
+        return self.model_dump(exclude_unset=True, exclude={"logo"})
+
+    def image(self) -> bytes | None:
+        """The logo's bytes; bytes of no picture for what is not base64, which the domain then refuses with the rest."""
+        if self.logo is None:
+            return None
+        try:
+            return base64.b64decode(self.logo, validate=True)
+        except (TypeError, ValueError):
+            return b""
 
 
 class AppAnswer(BaseModel):

@@ -16,6 +16,7 @@ from services.registry.domain.details import Given
 from services.registry.domain.errors import NameTaken, NameTakenMeanwhile
 from services.registry.domain.events import AppEvent, SubscriptionEvent
 from services.registry.domain.subscription import Subscription
+from shared.errors import FieldError, Refusal
 from shared.ids import new_id
 from shared.store.aggregates import Aggregates, Decided, Part, decide_together
 from shared.store.records import Context
@@ -39,12 +40,20 @@ class AppCommands:
         self._apps, self._subscriptions, self._logos = apps_, subscriptions_, logos
         self._decoding = asyncio.Semaphore(2)  # each may hold a picture of 40 MB in memory
 
-    async def register(self, given: Given, context: Context) -> Decided[App]:
-        product_id = LATCHKEY_PAY.product_id
-        register = partial(apps.register, owner_id=context.tenant, product_id=product_id, given=given, registered_at=context.now)
+    async def register(self, given: Given, image: bytes | None, context: Context) -> Decided[App]:
+        """The form is judged whole, logo included, before anything is kept."""
+        app_id, product_id = new_id("app"), LATCHKEY_PAY.product_id
+        png, wrong = await self._judged(image)
+        register = partial(
+            apps.register, owner_id=context.tenant, product_id=product_id, given=given, registered_at=context.now,
+            logo_hash=_hash(png) if png else None, wrong=wrong,
+        )  # fmt: skip
+        register(App(app_id))
+        if png:
+            await self._logos.keep(_hash(png), png)
         subscribed = subscription_id(context.tenant, product_id)
         parts: list[Part[Any, Any]] = [
-            Part(self._apps, new_id("app"), register),
+            Part(self._apps, app_id, register),
             Part(self._subscriptions, subscribed, subscriptions.require_active),
         ]
         return (await decide_together(parts, context))[0]
@@ -55,11 +64,9 @@ class AppCommands:
     async def change_logo(self, app_id: str, image: bytes, context: Context) -> Decided[App]:
         """The image is kept before the event that shows it, so that no event ever shows a missing one."""
         await self._require_owner(app_id, context)
-        async with self._decoding:
-            png = await asyncio.to_thread(logo.redrawn, image)
-        logo_hash = hashlib.sha256(png).hexdigest()
-        await self._logos.keep(logo_hash, png)
-        return await self._decide(app_id, partial(apps.change_logo, logo_hash=logo_hash), context)
+        png = await self._redrawn(image)
+        await self._logos.keep(_hash(png), png)
+        return await self._decide(app_id, partial(apps.change_logo, logo_hash=_hash(png)), context)
 
     async def remove_logo(self, app_id: str, context: Context) -> Decided[App]:
         return await self._decide(app_id, partial(apps.change_logo, logo_hash=None), context)
@@ -87,12 +94,27 @@ class AppCommands:
         parts += [Part(self._apps, app_id, apps.erase) for app_id in app_ids]
         await decide_together(parts, context, shreds=app_ids)
 
+    async def _judged(self, image: bytes | None) -> tuple[bytes | None, Sequence[FieldError]]:
+        """The picture of a form, or what is wrong with it."""
+        try:
+            return (await self._redrawn(image) if image is not None else None), ()
+        except Refusal as refused:
+            return None, (FieldError("/logo", refused.code, refused.title),)
+
+    async def _redrawn(self, image: bytes) -> bytes:
+        async with self._decoding:
+            return await asyncio.to_thread(logo.redrawn, image)
+
     async def _decide(self, app_id: str, decision: Decision, context: Context) -> Decided[App]:
         await self._require_owner(app_id, context)
         return await self._apps.decide(app_id, decision, context)
 
     async def _require_owner(self, app_id: str, context: Context) -> None:
         await require_owner(self._apps, app_id, context)
+
+
+def _hash(png: bytes) -> str:
+    return hashlib.sha256(png).hexdigest()
 
 
 async def require_owner(apps_: Aggregates[App, AppEvent], app_id: str, context: Context) -> None:

@@ -25,7 +25,7 @@ from services.registry.domain.events import (
     DomainRemoved,
     DomainVerified,
 )
-from shared.errors import NotFound
+from shared.errors import FieldError, NotFound
 from shared.personal import ERASED, Erased
 
 PUBLIC_FIELDS: Final = ("name", "country", "state")
@@ -97,11 +97,16 @@ def require_owner(app: App, owner_id: str) -> App:
     return app
 
 
-def register(app: App, *, owner_id: str, product_id: str, given: Given, registered_at: datetime) -> Sequence[AppEvent]:
+def register(
+    app: App, *, owner_id: str, product_id: str, given: Given, registered_at: datetime, logo_hash: str | None = None,
+    wrong: Sequence[FieldError] = (),
+) -> Sequence[AppEvent]:  # fmt: skip
+    """Raises Invalid with everything that is wrong with the form; `wrong` is what its logo has added to that."""
     if app.owner_id is not None:
         return []
-    form = details.new(given)
-    return [AppRegistered(owner_id, product_id, form.name, form.country, form.state, form.contact, registered_at)]
+    form = details.new(given, wrong)
+    registered = AppRegistered(owner_id, product_id, form.name, form.country, form.state, form.contact, registered_at)
+    return [registered, AppLogoChanged(logo_hash)] if logo_hash else [registered]
 
 
 def change_details(app: App, *, given: Given) -> Sequence[AppEvent]:

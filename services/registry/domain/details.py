@@ -12,7 +12,7 @@ from phonenumbers import parse as parse_phone
 from services.registry.domain import places
 from services.registry.domain.errors import WrongField, field_error, unknown_field
 from services.registry.domain.events import Contact
-from shared.errors import Invalid
+from shared.errors import FieldError, Invalid
 
 NAME_LENGTH: Final = range(3, 257)
 LONGEST: Final = {
@@ -73,9 +73,9 @@ _RULES_BY_COUNTRY: Final[Mapping[str, Callable[[str, str], str]]] = {"state": pl
 FIELDS: Final = (*_RULES, *_RULES_BY_COUNTRY)
 
 
-def new(given: Given) -> Details:
-    """The details of a new app. Raises Invalid with everything that is wrong."""
-    form = _Form(dict.fromkeys(FIELDS) | dict(given))
+def new(given: Given, wrong: Sequence[FieldError] = ()) -> Details:
+    """The details of a new app. Raises Invalid with everything that is wrong; `wrong` was found before."""
+    form = _Form(dict.fromkeys(FIELDS) | dict(given), wrong)
     form.check(None)
     return _details(form.finished())
 
@@ -99,10 +99,10 @@ def changed(before: Details, given: Given) -> Details:
 class _Form:
     """Values on their way to their normal form, and what was wrong with them."""
 
-    def __init__(self, given: Given) -> None:
+    def __init__(self, given: Given, wrong: Sequence[FieldError] = ()) -> None:
         self._given = given
         self._values: dict[str, str | None] = {}
-        self._errors = [unknown_field(field) for field in given if field not in FIELDS]
+        self._errors = [*wrong, *(unknown_field(field) for field in given if field not in FIELDS)]
 
     def check(self, country: str | None) -> str | None:
         """Check every given field; `country` counts where none is given. Answers the country, None when there is no right one."""

@@ -1,5 +1,6 @@
 """S17–S19 over HTTP: the picture as the body or in a form, shown safely, gone when it is removed."""
 
+import base64
 import hashlib
 from io import BytesIO
 
@@ -9,6 +10,7 @@ from PIL import Image
 
 from services.registry.projections.logos import LogoTable
 from stack.databases import Database
+from tests.registry.builders import a_form
 from tests.registry.images import BOMBS, BROKEN, OTHERS, POLYGLOTS, SCRIPT, of_bytes, picture, talkative
 from tests.registry.owner import Owner, refused
 
@@ -125,3 +127,25 @@ async def test_pictures_that_no_app_shows_are_swept_after_an_hour(
         await table.sweep()
     assert await kept() == {shown}
     assert (await owner.call("GET", logo)).status_code == 200
+
+
+async def test_a_logo_may_come_with_the_form(owner: Owner) -> None:
+    app = await owner.add(logo=base64.b64encode(of_bytes(102_400)).decode())
+    shown = await owner.call("GET", f"/v1/apps/{app['app_id']}/logo")
+    assert (app["version"], hashlib.sha256(shown.content).hexdigest()) == (2, app["logo_hash"])
+
+
+@pytest.mark.parametrize(
+    ("logo", "code"),
+    [
+        (base64.b64encode(of_bytes(102_401)).decode(), "registry.logo_too_large"),
+        (base64.b64encode(SCRIPT).decode(), "registry.logo_type"),
+        ("no base64!", "registry.logo_type"),
+        (7, "registry.logo_type"),
+    ],
+)
+async def test_a_wrong_logo_is_named_with_the_other_wrong_fields_and_nothing_is_stored(owner: Owner, logo: object, code: str) -> None:
+    answer = await owner.call("POST", "/v1/apps", json=a_form(name="x", logo=logo))
+    refused(answer, 422, "request.invalid", "/logo", "/name")
+    assert answer.json()["errors"][0]["code"] == code
+    assert await owner.names() == []
