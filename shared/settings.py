@@ -100,7 +100,11 @@ class ServerSettings(BaseModel):
 
 
 class ServiceSettings(ServerSettings):
-    """The settings that every service has."""
+    """The settings that every service has.
+
+    `feed_client_…` is a service client that may read the feeds of the services this one listens to, at their `…_url`: with it, what Kafka
+    no longer holds is read there.
+    """
 
     database_url: Annotated[DatabaseUrl, Field(repr=False)]
     owner_database_url: Annotated[DatabaseUrl | None, Field(repr=False)] = None
@@ -113,6 +117,10 @@ class ServiceSettings(ServerSettings):
     kafka_tls: bool = False
     kafka_ca_file: Path | None = None
     identity_url: str
+    registry_url: str | None = None
+    keys_url: str | None = None
+    feed_client_id: str | None = None
+    feed_client_secret: Annotated[str | None, Field(repr=False)] = None
     master_key: MasterKey
 
     @property

@@ -10,9 +10,10 @@ MAIL_FROM = "Latchkey <noreply@latchkey.localhost>"
 
 
 def service_environment(
-    service: str, *, database: Database, parts: PartEndpoints, master_key: str, ports: Mapping[str, int]
+    service: str, *, database: Database, parts: PartEndpoints, master_key: str, ports: Mapping[str, int], client: Mapping[str, str]
 ) -> dict[str, str]:
-    """Return the variables of a service's `main` and `worker`. `ports` holds the HTTP port of every service.
+    """Return the variables of a service's `main` and `worker`. `ports` holds the HTTP port of every service, `client` the id and secret
+    with which it reads the feeds of others; empty before there is one.
 
     The owner's address is not among them: a process that serves cannot change its tables.
     """
@@ -26,7 +27,11 @@ def service_environment(
         "MASTER_KEY": master_key,
         "IDENTITY_URL": f"http://{HOST}:{ports['identity']}",
         "TRUSTED_PROXIES": HOST,  # the portal, which says whose browser it calls for
+        "REGISTRY_URL": f"http://{HOST}:{ports['registry']}",
+        "KEYS_URL": f"http://{HOST}:{ports['keys']}",
     }
+    if client:
+        settings |= {"FEED_CLIENT_ID": client["id"], "FEED_CLIENT_SECRET": client["secret"]}
     if service == "identity":
         settings |= {"SMTP_HOST": parts.smtp_host, "SMTP_PORT": str(parts.smtp_port), "MAIL_FROM": MAIL_FROM}
     return {f"{service.upper()}_{name}": value for name, value in settings.items()}

@@ -9,13 +9,13 @@ from latchkey.topics import TOPICS
 
 from stack.blocking import run
 from stack.endpoints import part_endpoints, write_endpoints, write_part_endpoints
-from stack.layout import Layout, read_json, write_json
+from stack.layout import Layout
 from stack.parts import Parts
 from stack.parts.jars import jars
 from stack.parts.part import Part
 from stack.portal import PortalProcess
 from stack.ports import HEALTH, SERVICES, fixed_part_ports
-from stack.services import Service, ServiceProcess, make_service_client
+from stack.services import Service, ServiceProcess, service_client
 from stack.topics import make_topics
 
 
@@ -51,12 +51,13 @@ class Plan:
         def topics() -> None:
             run(make_topics(parts.kafka.bootstrap, TOPICS))
 
+        def client() -> None:
+            service_client(layout, services["identity"])
+
         def announce() -> None:
-            client = layout.directory / "service-client.json"
-            if not client.exists():
-                write_json(client, make_service_client(services["identity"]))
             write_part_endpoints(parts)
-            write_endpoints(layout, parts, {name: service.database.owner for name, service in services.items()}, read_json(client))
+            owners = {name: service.database.owner for name, service in services.items()}
+            write_endpoints(layout, parts, owners, service_client(layout, services["identity"]))
 
         steps = [
             Step("kafka jars", download),
@@ -66,11 +67,12 @@ class Plan:
             ),
             Step("topics", topics, needs=("kafka",)),
             *(Step(f"{name} tables", service.prepare, needs=("postgres",)) for name, service in services.items()),
+            Step("service client", client, ("identity tables", "valkey")),
             *(
-                Step(each.name, partial(each.start, over=over), ("valkey", "mail", "topics", f"{each.service} tables"), keeps=each)
+                Step(each.name, partial(each.start, over=over), ("mail", "topics", f"{each.service} tables", "service client"), keeps=each)
                 for each in processes
             ),
             Step(portal.name, partial(portal.start, over=over), keeps=portal),
-            Step("endpoints", announce, ("topics", "identity tables")),
+            Step("endpoints", announce, ("topics", "service client")),
         ]
         return Plan(tuple(steps), ([portal], processes, parts.all))

@@ -5,6 +5,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 from typing import Any
 
 from stack.blocking import run
@@ -12,7 +13,7 @@ from stack.credentials import credential, password
 from stack.databases import Database, make_database, note, write_note
 from stack.endpoints import PartEndpoints
 from stack.environment import owner_environment, service_environment
-from stack.layout import ROOT, Layout
+from stack.layout import ROOT, Layout, read_json, write_json
 from stack.ports import HEALTH, service_ports
 from stack.processes import Command
 from stack.serving import OwnProcess
@@ -61,6 +62,7 @@ class Service:
             parts=self._parts,
             master_key=credential(self._layout, f"{self.name}.master_key"),
             ports=service_ports(),
+            client=read_json(_client_file(self._layout)) or {},
         )
         return {**os.environ, "PYTHONUNBUFFERED": "1", **told, **(owner_environment(self.name, self.database) if owner else {})}
 
@@ -104,8 +106,16 @@ class ServiceProcess(OwnProcess):
 SCOPES = ("keys:verify", "feed:identity", "feed:registry", "feed:keys", "feed:metrics")
 
 
-def make_service_client(identity: Service) -> dict[str, Any]:
-    """Make the client with which programs on this machine get service tokens; its secret is shown this once."""
-    scopes = [word for scope in SCOPES for word in ("--scope", scope)]
-    made = json.loads(identity.operate("service-client", "add", "local", *scopes, "--json"))
-    return {"id": made["id"], "secret": made["secret"]}
+def service_client(layout: Layout, identity: Service) -> dict[str, Any]:
+    """Return the client with which programs on this machine get service tokens, the services among them; it is made once."""
+    kept: dict[str, Any] | None = read_json(_client_file(layout))
+    if kept is None:
+        scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+        made = json.loads(identity.operate("service-client", "add", "local", *scopes, "--json"))
+        kept = {"id": made["id"], "secret": made["secret"]}
+        write_json(_client_file(layout), kept)
+    return kept
+
+
+def _client_file(layout: Layout) -> Path:
+    return layout.directory / "service-client.json"

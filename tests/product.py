@@ -14,10 +14,10 @@ from typing import Any
 from stack.credentials import credential
 from stack.endpoints import PartEndpoints
 from stack.environment import portal_environment, service_environment
-from stack.layout import ROOT, Layout
+from stack.layout import ROOT, Layout, read_json
 from stack.portal import PortalProcess
 from stack.ports import HEALTH, HOST, SERVICES, free_ports
-from stack.services import Service, ServiceProcess, make_service_client
+from stack.services import Service, ServiceProcess, service_client
 from stack.testing import RealStack
 
 
@@ -34,6 +34,7 @@ class _Service(Service):
         told = service_environment(
             self.name, database=self.database, parts=self._parts, ports=self.ports,
             master_key=super().environment()[f"{self.name.upper()}_MASTER_KEY"],
+            client=read_json(self._layout.directory / "service-client.json") or {},
         )  # fmt: skip
         return {**super().environment(owner=owner), **told, **self.extra}
 
@@ -82,7 +83,7 @@ class Product:
     @cached_property
     def machine(self) -> dict[str, Any]:
         """The id and secret of a service client that may verify keys and read feeds."""
-        return make_service_client(self.services["identity"])
+        return service_client(self.layout, self.services["identity"])
 
     def start(self, name: str, **environment: str) -> None:
         """Start one process (`keys-main`) and wait until it is ready, unless it is armed to die."""
@@ -130,6 +131,7 @@ def running(stack: RealStack) -> Iterator[Product]:
     everything = (*processes.values(), portal)
     with ThreadPoolExecutor(len(everything)) as pool:
         list(pool.map(lambda service: service.prepare(), services.values()))
+        service_client(layout, services["identity"])
         try:
             list(pool.map(lambda process: process.start(), everything))
             yield product

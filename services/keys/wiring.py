@@ -5,11 +5,12 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 import asyncpg
-from latchkey.consumer import Consumer, KafkaAccess
+from latchkey.consumer import Consumer, KafkaAccess, Sources
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_VERIFIER_STATE, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
 from prometheus_client import Gauge
 
@@ -34,6 +35,7 @@ from services.keys.settings import Settings
 from services.keys.timers import Deadlines
 from shared import telemetry, worker
 from shared.events import EventRegistry
+from shared.feeds import opened_feeds
 from shared.http.app import ServiceApp, create_app
 from shared.http.feed import PublicLog
 from shared.http.health import Check
@@ -42,6 +44,7 @@ from shared.http.revocations import KafkaRevocations
 from shared.http.serving import WORKER_INTERNAL
 from shared.http.tokens import TokenChecker
 from shared.ops.kit import Toolbox
+from shared.rebuild.foreign import ForeignView
 from shared.relay.heartbeat import Heartbeat
 from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
@@ -58,6 +61,9 @@ KEYRING: Final[AggregateType[Keyring, KeyringEvent]] = AggregateType(
     "keyring", SOURCE, EVENTS, Keyring, keyring.evolve, publish=publish, states=states
 )
 LISTENS_TO: Final = (REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS, IDENTITY_ACCOUNT_EVENTS)
+FOREIGN_VIEW: Final = ForeignView(
+    FOREIGN, ("apps", "subscriptions", "erased_accounts"), Foreign([Apps(), Subscriptions(), ErasedAccounts()]), LISTENS_TO
+)
 _MEASURE_SECONDS: Final = 5.0
 _AGAIN_SECONDS: Final = 0.5
 _log: Final = logging.getLogger(__name__)
@@ -120,23 +126,27 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings))
         commands = KeyCommands(core.keyrings, core.whereabouts, core.clock.now)
+        feeds = await opened.enter_async_context(opened_feeds(settings, LISTENS_TO))
         registry, heartbeat = telemetry.registry(), Heartbeat(KEYS_VERIFIER_STATE, settings.bound_seconds)
         relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE), heartbeat=heartbeat)
         parts = [
             *worker.relay(relay_settings, core.wake, core.pool, registry),
-            *listeners(core, commands, settings.kafka, LISTENS_TO),
+            *listeners(core, commands, settings.kafka, LISTENS_TO, feeds),
             worker.timer("deadlines", settings.database_url, 0.0, Deadlines(commands, core.queries, core.clock.now).settle),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
 
 
-def listeners(core: Core, commands: KeyCommands, kafka: str | KafkaAccess, topics: Sequence[str]) -> list[worker.Part]:
+def listeners(
+    core: Core, commands: KeyCommands, kafka: str | KafkaAccess, topics: Sequence[str], feeds: Sources | None = None
+) -> list[worker.Part]:
     """What consumes registry's and identity's events: the views first, then the reactions that look into them."""
-    foreign = Foreign([Apps(), Subscriptions(), ErasedAccounts()])
     reactor = worker.reactor(Reactions(commands, core.whereabouts).by_event())
     return [
-        worker.consumer("foreign views", Consumer(kafka, core.pool, foreign, topics, "keys-foreign", name=FOREIGN)),
-        worker.consumer("reactions", Consumer(kafka, core.pool, reactor, topics, "keys-reactions", name=REACTIONS)),
+        worker.consumer(
+            "foreign views", Consumer(kafka, core.pool, FOREIGN_VIEW.handler, topics, "keys-foreign", name=FOREIGN, source=feeds)
+        ),
+        worker.consumer("reactions", Consumer(kafka, core.pool, reactor, topics, "keys-reactions", name=REACTIONS, source=feeds)),
     ]
 
 
@@ -182,4 +192,7 @@ async def _is_fresh(table: VerifierTable) -> str | None:
 
 def build_toolbox(settings: Settings) -> Toolbox:
     """What the operators' commands work with."""
-    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
+    return Toolbox(
+        SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS,
+        foreign=[FOREIGN_VIEW], feeds=partial(opened_feeds, settings),
+    )  # fmt: skip

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -32,6 +33,7 @@ from services.metrics.settings import Settings
 from services.metrics.timers import Months
 from shared import telemetry, worker
 from shared.events import EventRegistry
+from shared.feeds import opened_feeds
 from shared.http.app import ServiceApp, create_app
 from shared.http.feed import PublicLog
 from shared.http.health import Check
@@ -40,6 +42,7 @@ from shared.http.revocations import KafkaRevocations
 from shared.http.serving import WORKER_INTERNAL
 from shared.http.tokens import TokenChecker
 from shared.ops.kit import Toolbox
+from shared.rebuild.foreign import ForeignView
 from shared.relay.relay import RelaySettings, topics_of
 from shared.sealing import derive_key
 from shared.store.aggregates import Aggregates
@@ -57,6 +60,10 @@ TRANSACTION: Final[AggregateType[Transaction, TransactionEvent]] = AggregateType
     "transaction", SOURCE, EVENTS, lambda _: Transaction(), transaction.evolve, publish=publish
 )
 REFUSAL: Final[AggregateType[Refusals, RefusalEvent]] = AggregateType("refusals", SOURCE, EVENTS, lambda _: Refusals(), refusals.evolve)
+FOREIGN: Final = (
+    ForeignView(APPS, ("apps", "erased_accounts"), Apps(), (REGISTRY_APP_EVENTS, IDENTITY_ACCOUNT_EVENTS)),
+    ForeignView("pairs", ("pairs",), Pairs(), (KEYS_KEYRING_EVENTS,)),
+)
 BODY_LIMIT: Final = 2 * 1024 * 1024  # a batch of 1,000 in which every field is as long as it may be would be refused; a usual one is 250 kB
 APPEND_SECONDS: Final = 4.0  # a group of batches holds up to 5,000 events, each a row in four views
 MONTHS_SECONDS: Final = 3_600.0
@@ -105,12 +112,13 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
         opened.push_async_callback(pool.close)
         kafka, registry = settings.kafka, telemetry.registry()
-        apps = Consumer(kafka, pool, Apps(), [REGISTRY_APP_EVENTS, IDENTITY_ACCOUNT_EVENTS], "metrics-apps", name=APPS)
-        pairs = Consumer(kafka, pool, Pairs(), [KEYS_KEYRING_EVENTS], "metrics-pairs", name="pairs")
+        feeds = await opened.enter_async_context(opened_feeds(settings, [topic for view in FOREIGN for topic in view.topics]))
+        listening = [
+            Consumer(kafka, pool, view.handler, view.topics, f"metrics-{view.name}", name=view.name, source=feeds) for view in FOREIGN
+        ]
         parts = [
             *worker.relay(RelaySettings(settings.database_url, kafka, topics_of(SERVICE)), wake, pool, registry),
-            worker.consumer("apps", apps),
-            worker.consumer("pairs", pairs),
+            *(worker.consumer(view.name, consumer) for view, consumer in zip(FOREIGN, listening, strict=True)),
             worker.timer("months", settings.database_url, MONTHS_SECONDS, Months(pool).make),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)
@@ -118,7 +126,10 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
 
 def build_toolbox(settings: Settings) -> Toolbox:
     """What the operators' commands work with."""
-    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
+    return Toolbox(
+        SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS,
+        foreign=FOREIGN, feeds=partial(opened_feeds, settings),
+    )  # fmt: skip
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

@@ -34,6 +34,7 @@ from services.registry.reactions import Reactions
 from services.registry.settings import Settings
 from shared import telemetry, worker
 from shared.events import EventRegistry
+from shared.feeds import opened_feeds
 from shared.http.app import ServiceApp, create_app
 from shared.http.feed import PublicLog
 from shared.http.health import Check
@@ -120,7 +121,9 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         core = await opened.enter_async_context(build_core(settings, listen=True))
         reactions = Reactions(core.apps, RegistryQueries(core.pool), lambda: datetime.now(UTC))
         reactor = worker.reactor({AccountErased: reactions.on_account_erased})
-        listens = Consumer(settings.kafka, core.pool, reactor, [IDENTITY_ACCOUNT_EVENTS], "registry-reactions", name="reactions")
+        topics = [IDENTITY_ACCOUNT_EVENTS]
+        feeds = await opened.enter_async_context(opened_feeds(settings, topics))
+        listens = Consumer(settings.kafka, core.pool, reactor, topics, "registry-reactions", name="reactions", source=feeds)
         registry = telemetry.registry()
         relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE))
         parts = [

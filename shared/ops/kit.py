@@ -3,17 +3,18 @@
 import argparse
 import asyncio
 import sys
-from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping, Sequence
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
-from latchkey.consumer import NotParkedError
+from latchkey.consumer import NotParkedError, Source
 
 from shared.errors import Refusal
 from shared.events import EventRegistry
+from shared.rebuild.foreign import ForeignView
 from shared.store.contract import View
 from shared.store.migrations import MigrationChanged, RebuildNeeded
 
@@ -27,7 +28,8 @@ class Failed(Exception):
 
 @dataclass(frozen=True)
 class Toolbox:
-    """What operators' commands work with. `owner_url` is needed by those that make or drop tables."""
+    """What operators' commands work with. `owner_url` is needed by those that make or drop tables, `feeds` by those that read what other
+    services published."""
 
     service: str
     database_url: str
@@ -36,6 +38,8 @@ class Toolbox:
     migrations: Path
     views: Sequence[View]
     registry: EventRegistry[Any]
+    foreign: Sequence[ForeignView] = ()
+    feeds: Callable[[Sequence[str]], AbstractAsyncContextManager[Mapping[str, Source]]] = lambda _topics: nullcontext({})
 
     @asynccontextmanager
     async def app(self) -> AsyncIterator[asyncpg.Connection]:

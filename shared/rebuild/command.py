@@ -4,10 +4,14 @@ import time
 from typing import Self
 
 import asyncpg
+from latchkey.envelope import BadEnvelope, UnknownMajorVersion
+from latchkey.feed import FeedAway
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
+from shared.feeds import publisher_of
 from shared.ops.kit import Arguments, Failed, Toolbox, say
+from shared.rebuild.foreign import ForeignRebuild, ForeignView
 from shared.rebuild.rebuild import Differs, NeverQuiet, Rebuild, RebuildRunning, opened
 from shared.rebuild.tables import drop_old
 from shared.store.contract import View
@@ -16,24 +20,54 @@ from shared.store.contract import View
 async def rebuild(tools: Toolbox, arguments: Arguments) -> None:
     """Rebuild one view. Raises Failed when it does not exist, is being rebuilt, differs, or never got its moment."""
     view, owner = _view(tools, arguments.view), tools.owner()
-    if arguments.drop_old:
-        return await _drop_old(owner, view)
     try:
-        with _Bar(view.name) as bar:
-            async with opened(owner, tools.registry, tools.master_key, view) as parts:
-                begun = await Rebuild(parts, view, bar.progress).run(verify=arguments.verify)
+        if isinstance(view, ForeignView):
+            await _from_feeds(tools, view, owner, arguments)
+        elif arguments.drop_old:
+            await _drop_old(owner, view)
+        else:
+            await _from_log(tools, view, owner, verify=arguments.verify)
     except Differs as differs:
         for found in differs.differences:
             say(f"{found.table}\n  live     {found.live or 'no such row'}\n  rebuilt  {found.rebuilt or 'no such row'}")
         raise Failed(f"{view.name} was not switched: the rebuilt tables differ from the live ones.") from differs
     except NeverQuiet as never:
-        raise Failed("Writers never paused long enough for the switch; run it again, it goes on from here.") from never
+        raise Failed("Writers never paused long enough for the switch; run it again.") from never
     except RebuildRunning as running:
         raise Failed(f"{view.name} is being rebuilt by another process.") from running
+
+
+async def _from_log(tools: Toolbox, view: View, owner: str, *, verify: bool) -> None:
+    with _Bar(view.name) as bar:
+        async with opened(owner, tools.registry, tools.master_key, view) as parts:
+            begun = await Rebuild(parts, view, bar.progress).run(verify=verify)
     how = "went on with" if begun.resumed else "made"
-    same = " and equal to the version before" if arguments.verify and begun.active is not None else ""
+    same = " and equal to the version before" if verify and begun.active is not None else ""
     say(f"{view.name}: {how} version {begun.version}, {bar.summary()}; it is active now{same}.")
-    return None
+
+
+async def _from_feeds(tools: Toolbox, view: ForeignView, owner: str, arguments: Arguments) -> None:
+    if arguments.drop_old:
+        return say("There is nothing to drop.")
+    async with tools.feeds(view.topics) as feeds:
+        missing = sorted({publisher_of(topic) for topic in view.topics if topic not in feeds})
+        if missing:
+            told = f"{tools.service.upper()}_FEED_CLIENT_ID, _FEED_CLIENT_SECRET and the addresses"
+            raise Failed(f"{view.name} is fed by {', '.join(missing)}, whose feed this service cannot ask: set {told}.")
+        db = await asyncpg.connect(owner, timeout=10)
+        try:
+            with _Bar(view.name) as bar:
+                await ForeignRebuild(db, view, feeds, bar.progress).run(verify=arguments.verify)
+        except FeedAway as away:
+            raise Failed(
+                f"{view.name} is as it was: a service that feeds it does not answer ({away}). Run it again when it does."
+            ) from away
+        except (BadEnvelope, UnknownMajorVersion) as unread:
+            raise Failed(f"{view.name} is as it was: its feed holds an event that this release cannot read ({unread}).") from unread
+        finally:
+            await db.close()
+    same = " and equal to what they were" if arguments.verify else ""
+    return say(f"{view.name}: made anew from the feeds, {bar.summary()}; its tables are in place{same}.")
 
 
 async def _drop_old(owner: str, view: View) -> None:
@@ -45,11 +79,12 @@ async def _drop_old(owner: str, view: View) -> None:
     say(f"Dropped {', '.join(dropped)}." if dropped else "There is nothing to drop.")
 
 
-def _view(tools: Toolbox, name: str) -> View:
-    for view in tools.views:
+def _view(tools: Toolbox, name: str) -> View | ForeignView:
+    views: list[View | ForeignView] = [*tools.views, *tools.foreign]
+    for view in views:
         if view.name == name:
             return view
-    raise Failed(f"There is no view {name}; there are {', '.join(view.name for view in tools.views)}.")
+    raise Failed(f"There is no view {name}; there are {', '.join(view.name for view in views)}.")
 
 
 class _Bar:

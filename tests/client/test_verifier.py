@@ -1,16 +1,19 @@
 """The local verifier on a real topic: what it answers, how soon, and that it refuses rather than guesses."""
 
 import asyncio
+import threading
 import time
 import uuid
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from latchkey.admission import KeyGate, Message, Receive, Scope, Send
 from latchkey.beats import BEAT_KEY, Beats, boot_clock, encode_beat
+from latchkey.blocking import BlockingVerifier
 from latchkey.envelope import splice
 from latchkey.judging import Code, PairRecord, PairStatus, RingRecord, encode_ring
 from latchkey.keyformat import Environment, Kind, key_digest, make_key
@@ -39,7 +42,7 @@ class Leader:
     """The keys service as far as the topic shows it: rings, and a beat every quarter of the bound."""
 
     def __init__(self, bootstrap: str, topic: Topic) -> None:
-        self.topic, self.beating = topic, True
+        self.topic, self.topic_at, self.beating = topic, bootstrap, True
         self._producer = AIOKafkaProducer(bootstrap_servers=bootstrap, acks="all", enable_idempotence=False)
         self._versions: dict[str, int] = {}
         self._task: asyncio.Task[None] | None = None
@@ -237,3 +240,40 @@ async def test_a_topic_made_anew_is_read_from_its_start(stack: RealStack, leader
     leader.beating = True
     await until(lambda: verifier.check(key(9)).code is Code.VALID)
     assert verifier.check(key(1)).code is Code.NOT_FOUND
+
+
+async def test_the_gate_and_a_program_without_asyncio_judge_by_the_same_table(leader: Leader, verifier: LocalVerifier) -> None:
+    statuses: list[int] = []
+
+    async def send(message: Message) -> None:
+        statuses.append(message.get("status", 0))
+
+    async def receive() -> Message:
+        return {}
+
+    async def app(_scope: Scope, _receive: Receive, send: Send) -> None:
+        await send({"status": 200})
+
+    async def knock(text: str) -> int:
+        scope = {"type": "http", "path": "/", "headers": [(b"authorization", f"Bearer {text}".encode())], "client": None}
+        statuses.clear()
+        await KeyGate(app, verifier)(scope, receive, send)
+        return statuses[0]
+
+    def ask(keys: Sequence[str]) -> list[Code]:
+        with BlockingVerifier(leader.topic_at, bound_ms=30_000, topic=leader.topic.name) as blocking:
+            assert blocking.fresh
+            return [blocking.check(text).code for text in keys]
+
+    await leader.put(replace(pair(2), status=PairStatus.REVOKED))
+    await until(lambda: verifier.check(key(2)).code is Code.REVOKED)
+    assert [await knock(key(1)), await knock(key(2)), await knock("nonsense")] == [200, 401, 401]
+    assert await asyncio.to_thread(ask, [key(1), key(2), "nonsense"]) == [Code.VALID, Code.REVOKED, Code.MALFORMED]
+
+
+def test_a_blocking_verifier_that_cannot_read_says_so_and_leaves_no_thread(stack: RealStack) -> None:
+    stack.make_topics(nobody := Topic(f"test.verifier.{uuid.uuid4().hex}", 1, FEED.config))
+    blocking = BlockingVerifier(stack.kafka.bootstrap, topic=nobody.name, ready_seconds=1)
+    with pytest.raises(TimeoutError, match="could not be read"):
+        blocking.__enter__()
+    assert "latchkey verifier" not in {thread.name for thread in threading.enumerate()}

@@ -18,12 +18,13 @@ PARTS = PartEndpoints(
     smtp_host="127.0.0.1",
     smtp_port=1025,
 )
+CLIENT = {"id": "svc_1", "secret": "hush"}
 PORTS = {"identity": 8001, "registry": 8002, "keys": 8003, "metrics": 8004}
 
 
 def told(service: str) -> dict[str, str]:
     database = Database.at(PARTS.postgres_superuser, service, "secret")
-    return service_environment(service, database=database, parts=PARTS, master_key="a2V5", ports=PORTS)
+    return service_environment(service, database=database, parts=PARTS, master_key="a2V5", ports=PORTS, client=CLIENT)
 
 
 def test_a_service_is_told_only_what_has_its_prefix() -> None:
@@ -37,6 +38,10 @@ def test_a_service_is_told_only_what_has_its_prefix() -> None:
         "KEYS_MASTER_KEY": "a2V5",
         "KEYS_IDENTITY_URL": "http://127.0.0.1:8001",
         "KEYS_TRUSTED_PROXIES": "127.0.0.1",
+        "KEYS_REGISTRY_URL": "http://127.0.0.1:8002",
+        "KEYS_KEYS_URL": "http://127.0.0.1:8003",
+        "KEYS_FEED_CLIENT_ID": "svc_1",
+        "KEYS_FEED_CLIENT_SECRET": "hush",
     }
 
 

@@ -7,21 +7,23 @@ from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.errors import KafkaError
 
 from latchkey.access import KafkaAccess, options
-from latchkey.consumer.policy import Policy
+from latchkey.consumer.policy import Policy, Start
 from latchkey.deadline import Abandoned, within
 
 _STOP_SECONDS = 5
 
 
-def connect(kafka: str | KafkaAccess, group: str, member: str | None, policy: Policy) -> AIOKafkaConsumer:
-    """A client that is not started. It commits nothing by itself."""
+def connect(
+    kafka: str | KafkaAccess, group: str, member: str | None, policy: Policy, *, begin: Start = Start.BEGINNING
+) -> AIOKafkaConsumer:
+    """A client that is not started. It commits nothing by itself; `begin` is where Kafka begins that knows no offset of the group."""
     return AIOKafkaConsumer(
         **options(kafka),
         group_id=group,
         group_instance_id=member,
         enable_auto_commit=False,
-        # Postgres says where to go on. Wherever Kafka would begin by itself, the first offset shows it and is not believed.
-        auto_offset_reset="earliest",
+        # To a consumer Postgres says where to go on. Wherever Kafka would begin by itself, the first offset shows it and is not believed.
+        auto_offset_reset="latest" if begin is Start.END else "earliest",
         fetch_max_wait_ms=policy.fetch_wait_ms,
         max_poll_records=policy.max_records,
         session_timeout_ms=policy.session_timeout_ms,

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from latchkey.contracts.api import api
 from latchkey.contracts.documents import contract
 from latchkey.contracts.gate import broken, different, write
 from latchkey.contracts.page import page
@@ -14,20 +15,23 @@ def main(arguments: list[str] | None = None) -> int:
     parser = argparse.ArgumentParser(prog="python -m latchkey.contracts", description=__doc__)
     parser.add_argument("--folder", type=Path, default=Path("contracts"), help="where the contract lies (default: contracts)")
     parser.add_argument("--page", type=Path, default=Path("docs/events.md"), help="the page for people (default: docs/events.md)")
+    parser.add_argument("--api", type=Path, default=Path("client/API.md"), help="the page of the interface (default: client/API.md)")
     parser.add_argument("--check", action="store_true", help="write nothing, fail on any difference")
     parser.add_argument("--against", type=Path, help="another copy of the folder, such as the released one, whose schemas must hold too")
     options = parser.parse_args(arguments)
-    files = contract()
+    files, pages = contract(), {options.page: page(), options.api: api()}
     faults = broken(options.folder, files)
     if options.against is not None:
         faults += broken(options.against, files)
     if options.check:
         faults += different(options.folder, files)
-        if not options.page.is_file() or options.page.read_text("utf-8") != page():
-            faults.append(f"{options.page}: differs from the code")
+        faults += [
+            f"{file}: differs from the code" for file, text in pages.items() if not file.is_file() or file.read_text("utf-8") != text
+        ]
     elif not faults:
         write(options.folder, files)
-        write(options.page.parent, {options.page.name: page()})
+        for file, text in pages.items():
+            write(file.parent, {file.name: text})
     for fault in faults:
         sys.stderr.write(f"{fault}\n")
     if faults:

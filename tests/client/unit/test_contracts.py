@@ -16,6 +16,7 @@ from cloudevents.core.v1.event import CloudEvent
 from latchkey.contracts import __main__ as gate_command
 from latchkey.contracts import page as event_page
 from latchkey.contracts.__main__ import main
+from latchkey.contracts.api import MODULES, api
 from latchkey.contracts.compatibility import breaks
 from latchkey.contracts.documents import contract, envelope_schema, event_schema
 from latchkey.contracts.gate import different, write
@@ -34,7 +35,11 @@ Change = Callable[[dict[str, Any]], Any]
 
 
 def test_the_folder_is_what_the_code_says() -> None:
-    assert main(["--check", "--folder", str(FOLDER), "--page", str(FOLDER.parent / "docs" / "events.md")]) == 0
+    assert main(["--check", *told(FOLDER, FOLDER.parent / "docs" / "events.md", FOLDER.parent / "client" / "API.md")]) == 0
+
+
+def told(folder: Path, events: Path, interface: Path) -> list[str]:
+    return ["--folder", str(folder), "--page", str(events), "--api", str(interface)]
 
 
 def official(name: str) -> Any:
@@ -204,7 +209,7 @@ def test_each_breaking_change_of_an_event_class_is_caught(
     file = f"schemas/{Thing.event_type}.json"
     write(tmp_path, FILES | {file: json.dumps(event_schema(Thing))})
     monkeypatch.setattr(gate_command, "contract", lambda: FILES | {file: json.dumps(event_schema(changed))})
-    assert main(["--folder", str(tmp_path), "--page", str(tmp_path / "events.md")]) == 1
+    assert main(told(tmp_path, tmp_path / "events.md", tmp_path / "API.md")) == 1
     assert f"{file}: {named}" in capsys.readouterr().err
     more: dict[str, Any] = {"colour": (str | None, None)}
     same: type[Bare] = create_model("Thing", __base__=Bare, **PUBLISHED, **more)
@@ -233,6 +238,14 @@ def test_the_page_says_of_every_event_when_where_and_what() -> None:
         assert json.loads(part.partition("```json")[2].partition("```")[0])["type"] == event.event_type
 
 
+def test_the_page_of_the_interface_names_what_the_package_offers() -> None:
+    text = api()
+    for module in MODULES:
+        assert f"## `latchkey.{module}`" in text
+    for name in ("Consumer", "Listener", "LocalVerifier", "KeyGate", "admit", "BlockingVerifier", "Feed", "read_states", "decode"):
+        assert f"### `{name}`" in text
+
+
 def test_a_field_that_nobody_described_stops_the_page(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(event_page, "EVENTS", {Thing.event_type: Thing})
     with pytest.raises(ValueError, match="say what app_id means"):
@@ -250,13 +263,17 @@ def test_a_stale_a_missing_and_a_foreign_file_are_seen(tmp_path: Path) -> None:
         "examples/old.json",
         "asyncapi.json",
     ]
-    told = ["--folder", str(tmp_path), "--page", str(tmp_path / "docs" / "events.md")]
-    assert main(["--check", *told]) == 1
+    of_it = told(tmp_path, tmp_path / "docs" / "events.md", tmp_path / "docs" / "API.md")
+    assert main(["--check", *of_it]) == 1
     (tmp_path / "examples" / "old.json").unlink()
-    assert main(told) == 0
-    assert main(["--check", *told]) == 0
-    (tmp_path / "docs" / "events.md").write_text("# Events")
-    assert main(["--check", *told]) == 1
+    assert main(of_it) == 0
+    assert main(["--check", *of_it]) == 0
+    for name in ("events.md", "API.md"):
+        kept = (tmp_path / "docs" / name).read_text()
+        (tmp_path / "docs" / name).write_text("# Something else")
+        assert main(["--check", *of_it]) == 1
+        (tmp_path / "docs" / name).write_text(kept)
+    assert main(["--check", *of_it]) == 0
 
 
 def test_a_frozen_version_is_never_written_over_by_a_breaking_one(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
@@ -266,7 +283,7 @@ def test_a_frozen_version_is_never_written_over_by_a_breaking_one(tmp_path: Path
     schema["properties"]["reason"] = {"type": "string"}
     frozen.write_text(json.dumps(schema))
     (tmp_path / "schemas" / "registry.AppPainted.v1.json").write_text("{}")
-    assert main(["--folder", str(tmp_path), "--page", str(tmp_path / "events.md")]) == 1
+    assert main(told(tmp_path, tmp_path / "events.md", tmp_path / "API.md")) == 1
     assert "data.reason: the field was removed" in (said := capsys.readouterr().err)
     assert "registry.AppPainted.v1.json: the event is gone" in said
     assert json.loads(frozen.read_text()) == schema
