@@ -6,7 +6,7 @@ SHELL := bash
 MAKEFLAGS += --no-print-directory
 
 IN := .venv/bin/
-PYTHON_CODE := shared services portal client stack demo benchmarks deploy tests
+PYTHON_CODE := shared services portal client stack demo benchmarks deploy examples tests
 MEMBERS := $(wildcard pyproject.toml uv.lock */pyproject.toml services/*/pyproject.toml)
 READY := .venv/.ready
 only ?= tests
