@@ -28,6 +28,7 @@ class _Service(Service):
         super().__init__(layout, name, parts)
         self.ports = ports
         self.extra: dict[str, str] = {}
+        self.always: dict[str, str] = {}
 
     def environment(self, *, owner: bool = False) -> dict[str, str]:
         """The stack's environment with our ports."""
@@ -36,7 +37,7 @@ class _Service(Service):
             master_key=super().environment()[f"{self.name.upper()}_MASTER_KEY"],
             client=read_json(self._layout.directory / "service-client.json") or {},
         )  # fmt: skip
-        return {**super().environment(owner=owner), **told, **self.extra}
+        return {**super().environment(owner=owner), **told, **self.always, **self.extra}
 
 
 class _Process(ServiceProcess):
@@ -68,6 +69,7 @@ class Product:
     services: dict[str, _Service]
     processes: dict[str, _Process]
     portal: _Portal
+    dns_port: int
 
     @property
     def at(self) -> dict[str, str]:
@@ -123,11 +125,12 @@ class Product:
 def running(stack: RealStack) -> Iterator[Product]:
     """The product on a stack that no other product uses, all processes ready; all of them gone afterwards."""
     layout = stack.postgres.layout
-    ports, portal_port = _ports()
+    ports, portal_port, dns_port = _ports()
     services = {name: _Service(layout, name, stack.endpoints, ports) for name in SERVICES}
+    services["registry"].always = {"REGISTRY_DNS_SERVERS": f"{HOST}:{dns_port}"}
     processes = {f"{name}-{role}": _Process(layout, service, role) for name, service in services.items() for role in HEALTH}
     portal = _Portal(layout, ports, portal_port)
-    product = Product(stack, layout, services, processes, portal)
+    product = Product(stack, layout, services, processes, portal, dns_port)
     everything = (*processes.values(), portal)
     with ThreadPoolExecutor(len(everything)) as pool:
         list(pool.map(lambda service: service.prepare(), services.values()))
@@ -139,10 +142,10 @@ def running(stack: RealStack) -> Iterator[Product]:
             list(pool.map(lambda process: process.stop(), everything))
 
 
-def _ports() -> tuple[dict[str, int], int]:
-    """Ports of the services and of the portal; their neighbours, 1000 and 2000 above, are below those of outgoing connections."""
-    *of_services, of_portal = (port - 4000 for port in free_ports(len(SERVICES) + 1))
-    return dict(zip(SERVICES, of_services, strict=True)), of_portal
+def _ports() -> tuple[dict[str, int], int, int]:
+    """Ports of the services, the portal and a name server; 1000 and 2000 above they are still below those of outgoing connections."""
+    *of_services, of_portal, of_dns = (port - 4000 for port in free_ports(len(SERVICES) + 2))
+    return dict(zip(SERVICES, of_services, strict=True)), of_portal, of_dns
 
 
 def environment_of(product: Product, service: str) -> dict[str, str]:

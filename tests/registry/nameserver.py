@@ -68,8 +68,8 @@ def _whole(answer: dns.message.Message) -> bytes:
 
 
 @asynccontextmanager
-async def serving() -> AsyncIterator[NameServer]:
-    """A name server on a free port of this machine."""
+async def serving(port: int = 0) -> AsyncIterator[NameServer]:
+    """A name server on this port of this machine, or on a free one."""
     server = NameServer()
 
     async def over_tcp(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -79,7 +79,7 @@ async def serving() -> AsyncIterator[NameServer]:
         await writer.drain()
         writer.close()
 
-    async with await asyncio.start_server(over_tcp, "127.0.0.1", 0) as tcp:
+    async with await asyncio.start_server(over_tcp, "127.0.0.1", port) as tcp:
         port = tcp.sockets[0].getsockname()[1]
         udp, _ = await asyncio.get_running_loop().create_datagram_endpoint(lambda: _Udp(server), ("127.0.0.1", port))
         server.address = f"127.0.0.1:{port}"
