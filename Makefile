@@ -11,6 +11,7 @@ MEMBERS := $(wildcard pyproject.toml uv.lock */pyproject.toml services/*/pyproje
 READY := .venv/.ready
 only ?= tests
 BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
+GO := $(if $(filter tests tests/ tests/client% tests/journeys%,$(only)),.venv/.go)
 
 .PHONY: help demo up down status logs test test-long check bench clean
 
@@ -36,10 +37,10 @@ status: $(READY)  ## what runs, and whether it serves
 logs: $(READY)  ## the end of the logs   (of=keys-main one process, follow=1 goes on)
 	@$(IN)python -m stack logs $(of) $(if $(follow),--follow)
 
-test: $(READY) $(BROWSER)  ## every test, on real parts   (only=tests/keys)
+test: $(READY) $(BROWSER) $(GO)  ## every test, on real parts   (only=tests/keys)
 	@$(IN)pytest -q -m "not long" $(only)
 
-test-long: $(READY) $(BROWSER)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
+test-long: $(READY) $(BROWSER) $(GO)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
 	@$(IN)pytest -q -m long --timeout=3600 $(only)
 
 check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit tests
@@ -63,3 +64,6 @@ $(READY): $(MEMBERS) stack/bootstrap.sh
 
 .venv/.browser: stack/bootstrap.sh | $(READY)
 	@bash stack/bootstrap.sh browser
+
+.venv/.go: stack/bootstrap.sh | $(READY)
+	@bash stack/bootstrap.sh go

@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import asyncpg
 from latchkey.consumer import Consumer, KafkaAccess, install
@@ -51,10 +52,17 @@ def kafka() -> KafkaAccess:
     return KafkaAccess(os.environ["KAFKA"], os.environ.get("KAFKA_USER"), Path(password) if password else "")
 
 
+def database() -> dict[str, Any]:
+    """Where our rows go: an address, and the file that holds its password where the address has none."""
+    file = os.environ.get("DATABASE_PASSWORD_FILE")
+    password = {"password": Path(file).read_text("utf-8").strip()} if file else {}
+    return {"dsn": os.environ["DATABASE_URL"], **password}
+
+
 async def main() -> None:
     """Consume until told to stop."""
-    async with asyncpg.create_pool(os.environ["DATABASE_URL"], min_size=1, max_size=4) as pool:
-        owner = await asyncpg.connect(os.environ["DATABASE_URL"])
+    async with asyncpg.create_pool(**database(), min_size=1, max_size=4) as pool:
+        owner = await asyncpg.connect(**database())
         await install(owner)
         await owner.execute(TABLES)
         await owner.close()
