@@ -87,12 +87,20 @@ function options(box, measure) {
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, low, high) => spread(low, high, box) }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.08] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 32 },
+      { ...axis, grid: { show: false }, size: 32, values: (_, marks, _axis, _room, step) => marks.map((mark) => moment(mark, step, zone)) },
       { ...axis, grid: { stroke: line, width: 1 }, size: 52, splits: whole, values: (_, marks) => marks.map((mark) => count.format(mark)) },
     ],
     series: [{}, { fill: accent, stroke: accent, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.72, 36], radius: 0.18 }) }],
     hooks: { setCursor: [(plot) => say(plot, measure)] },
   };
+}
+
+// A mark of the time axis: the day, and for steps of hours the time where it is not midnight.
+function moment(seconds, step, zone) {
+  const at = new Date(seconds * 1000);
+  const time = new Intl.DateTimeFormat("en-GB", { timeZone: zone, hour: "2-digit", minute: "2-digit" }).format(at);
+  if (step < 86_400 && time !== "00:00") return time;
+  return new Intl.DateTimeFormat("en-GB", { timeZone: zone, day: "numeric", month: "short" }).format(at);
 }
 
 // Half a bar of room on both sides, so that the first and the last are as wide as the others.
