@@ -28,6 +28,7 @@ from shared.relay.gauges import Gauges
 from shared.relay.leadership import lead
 from shared.relay.relay import Relay, RelaySettings
 from shared.settings import ServiceSettings
+from shared.store.postgres import forget_answers
 from shared.telemetry import configure_logs
 from shared.wake import Wake
 
@@ -36,6 +37,7 @@ S = TypeVar("S", bound=ServiceSettings)
 LATE_SECONDS: Final = 30.0
 """A relay or consumer that is further behind turns readiness red."""
 _BACK_OFF: Final = (0.5, 30.0)
+_FORGET_SECONDS: Final = 3_600.0
 _FIGURES: Final = (
     "lag_records",
     "age_seconds",
@@ -108,6 +110,11 @@ def timer(name: str, database_url: str, seconds: float, job: Callable[[], Awaita
             await asyncio.sleep(seconds)
 
     return Part(name, lambda: lead(database_url, name, ticking))
+
+
+def forgetting(database_url: str, pool: asyncpg.Pool) -> Part:
+    """What no Idempotency-Key has to be answered with any more is deleted every hour."""
+    return timer("old answers", database_url, _FORGET_SECONDS, lambda: forget_answers(pool))
 
 
 class Worker:

@@ -119,7 +119,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         registry = telemetry.registry()
         relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE))
         relay = worker.relay(relay_settings, core.wake, core.pool, registry)
-        parts = [*relay, worker.Part("postman", postman.run, figures=postman.figures)]
+        parts = [*relay, worker.Part("postman", postman.run, figures=postman.figures), worker.forgetting(settings.database_url, core.pool)]
         yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))
 
 

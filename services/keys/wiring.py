@@ -132,6 +132,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         parts = [
             *worker.relay(relay_settings, core.wake, core.pool, registry),
             *listeners(core, commands, settings.kafka, LISTENS_TO, feeds),
+            worker.forgetting(settings.database_url, core.pool),
             worker.timer("deadlines", settings.database_url, 0.0, Deadlines(commands, core.queries, core.clock.now).settle),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)

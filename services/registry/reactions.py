@@ -1,6 +1,6 @@
 """What registry does when identity has spoken."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from datetime import datetime
 from typing import Final
 
@@ -21,9 +21,18 @@ class Reactions:
         self._commands, self._queries, self._now = commands, queries, now
 
     async def on_account_erased(self, envelope: Envelope) -> None:
-        """Archive the account's apps for good, make their contact data unreadable, end its subscriptions."""
+        """Archive the account's apps for good, make their contact data unreadable, end its subscriptions.
+
+        What was registered while we looked is found when we look again: without a subscription nothing comes after that.
+        """
         account_id = envelope.subject
-        app_ids = await self._queries.list_app_ids(tenant=account_id)
         context = Context(account_id, account_id, self._now(), envelope.correlation_id, envelope.id, envelope.traceparent)
-        for start in range(0, max(len(app_ids), 1), AT_ONCE):
-            await self._commands.erase_all(app_ids[start : start + AT_ONCE], context)
+        found: Sequence[str] = await self._queries.list_app_ids(tenant=account_id)
+        erased: set[str] = set()
+        while True:
+            for start in range(0, max(len(found), 1), AT_ONCE):
+                await self._commands.erase_all(found[start : start + AT_ONCE], context)
+            erased.update(found)
+            found = [app_id for app_id in await self._queries.list_app_ids(tenant=account_id) if app_id not in erased]
+            if not found:
+                return

@@ -59,7 +59,7 @@ APP: Final[AggregateType[App, AppEvent]] = AggregateType(
     "app", SOURCE, EVENTS, App, app.evolve, publish=publish_app, states=app_states, unique=app.names_touched
 )
 SUBSCRIPTION: Final[AggregateType[Subscription, SubscriptionEvent]] = AggregateType(
-    "subscription", SOURCE, EVENTS, Subscription, subscription.evolve, publish=publish_subscription
+    "subscription", SOURCE, EVENTS, Subscription, subscription.evolve, publish=publish_subscription, unique=subscription.subscribers_touched
 )
 SWEEP_SECONDS: Final = 600.0
 
@@ -129,6 +129,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         parts = [
             *worker.relay(relay_settings, core.wake, core.pool, registry),
             worker.consumer("reactions", listens),
+            worker.forgetting(settings.database_url, core.pool),
             worker.timer("logo sweep", settings.database_url, SWEEP_SECONDS, core.logos.sweep),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))

@@ -101,6 +101,7 @@ def _show_arguments(parser: argparse.ArgumentParser) -> None:
 def _rebuild_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("view")
     parser.add_argument("--verify", action="store_true", help="compare with the live tables first; a difference forbids the switch")
+    parser.add_argument("--keep-old", action="store_true", help="leave the version before; what is erased from now on stays in it")
     parser.add_argument("--drop-old", action="store_true", help="only drop the tables of versions that are not used any more")
 
 

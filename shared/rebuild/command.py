@@ -27,6 +27,8 @@ async def rebuild(tools: Toolbox, arguments: Arguments) -> None:
             await _drop_old(owner, view)
         else:
             await _from_log(tools, view, owner, verify=arguments.verify)
+            if not arguments.keep_old:
+                await _drop_old(owner, view)
     except Differs as differs:
         for found in differs.differences:
             say(f"{found.table}\n  live     {found.live or 'no such row'}\n  rebuilt  {found.rebuilt or 'no such row'}")
@@ -71,9 +73,12 @@ async def _from_feeds(tools: Toolbox, view: ForeignView, owner: str, arguments: 
 
 
 async def _drop_old(owner: str, view: View) -> None:
+    """What nobody writes to any more would keep what was erased since. Raises Failed while somebody reads it."""
     db = await asyncpg.connect(owner, timeout=10)
     try:
         dropped = await drop_old(db, view)
+    except asyncpg.LockNotAvailableError:
+        raise Failed(f"An older version of {view.name} is still being read; drop it later with --drop-old.") from None
     finally:
         await db.close()
     say(f"Dropped {', '.join(dropped)}." if dropped else "There is nothing to drop.")

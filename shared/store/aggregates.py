@@ -231,9 +231,10 @@ def _write(
     done = None
     if context.idempotency:
         done = Done(tuple((d.after.stream_id, d.after.version, d.after.public_version) for d in drafts), extras.note(), context.now)
+    rows = [row for draft in drafts for row in draft.rows]
     return Write(
-        heads={before.stream_id: before.version for before, draft in zip(loaded, drafts, strict=True) if draft.rows},
-        rows=[row for draft in drafts for row in draft.rows],
+        heads={before.stream_id: before.version for before in loaded} if rows else {},
+        rows=rows,
         recorded=[recorded for draft in drafts for recorded in draft.recorded],
         unique=frozenset().union(*(draft.unique for draft in drafts)),
         idempotency=context.idempotency,

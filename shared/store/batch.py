@@ -15,7 +15,7 @@ import asyncpg
 from latchkey.failpoint import failpoint
 from pydantic_core import to_json
 
-from shared.errors import SubjectErased, Unavailable
+from shared.errors import StreamMoved, SubjectErased, Unavailable
 from shared.sealing import Cipher
 from shared.store.contract import View
 from shared.store.records import Idempotency, Write
@@ -42,6 +42,9 @@ _SHRED = """
 INSERT INTO es.subject_keys (subject_id, created_at, shredded_at) SELECT id, now(), now() FROM unnest($1::text[]) id ORDER BY id
 ON CONFLICT (subject_id) DO UPDATE SET wrapped_key = NULL, shredded_at = coalesce(es.subject_keys.shredded_at, excluded.shredded_at)
 """
+_MOVED = (
+    "SELECT EXISTS (SELECT FROM es.events e JOIN unnest($1::text[], $2::int[]) AS w (id, at) ON e.stream_id = w.id AND e.version > w.at)"
+)
 _MAIL = "INSERT INTO es.mail_outbox (id, to_enc, body_enc, created_at) SELECT *, now() FROM unnest($1::text[], $2::bytea[], $3::bytea[])"
 _EVENTS = """
 INSERT INTO es.events (stream_type, stream_id, version, type, schema_version, data, public, public_type, public_version, states, hash,
@@ -125,6 +128,7 @@ class Transaction:
         unique = sorted({value for write in writes for value in write.unique})
         if unique:
             await db.execute(_UNIQUE, [f"unique:{value}" for value in unique], _LOCK_SEED)
+        await _relied_on(db, writes)
         await self._apply(db, writes, active)
         await self._mails(db, writes)
         rows = sorted((row for write in writes for row in write.rows), key=attrgetter("stream_id", "version"))
@@ -181,6 +185,15 @@ def _command(write: Write) -> tuple[Any, ...]:
         raise ValueError("a keyed write says what it has done")
     response = to_json({"streams": done.streams, "note": done.note}).decode()
     return key.scope, key.key, key.body_hmac, response, done.at
+
+
+async def _relied_on(db: asyncpg.Connection, writes: Sequence[Write]) -> None:
+    """The streams that were decided on and get no row, whose version no constraint looks at. After the locks on unique values, so that
+    whoever changes what this decision relied on, and names the same value, is done or has to wait."""
+    written = {row.stream_id for write in writes for row in write.rows}
+    relied = {stream: version for write in writes for stream, version in write.heads.items() if stream not in written}
+    if relied and await db.fetchval(_MOVED, list(relied), list(relied.values())):
+        raise StreamMoved
 
 
 async def _subjects(db: asyncpg.Connection, writes: Sequence[Write]) -> None:

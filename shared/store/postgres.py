@@ -22,6 +22,12 @@ SELECT e.* FROM unnest($1::text[], $2::int[]) AS want (id, after)
 CROSS JOIN LATERAL (SELECT {COLUMNS} FROM es.events WHERE stream_id = want.id AND version > want.after AND version <= $3 ORDER BY version) e
 """
 _ANSWERED = "SELECT body_hmac, response, created_at FROM es.commands WHERE scope = $1 AND idempotency_key = $2"
+_AT_ONCE = 5_000
+_FORGET = f"""
+WITH gone AS (DELETE FROM es.commands WHERE (scope, idempotency_key) IN (
+    SELECT scope, idempotency_key FROM es.commands WHERE created_at < now() - interval '24 hours' LIMIT {_AT_ONCE}) RETURNING 1)
+SELECT count(*) FROM gone
+"""
 _NEWEST = 2**31 - 1
 
 
@@ -63,6 +69,12 @@ class PostgresStore:
     def mint(self) -> tuple[Cipher, bytes]:
         """See Store.mint."""
         return self._subjects.mint()
+
+
+async def forget_answers(pool: asyncpg.Pool) -> None:
+    """Delete what was answered to an Idempotency-Key more than 24 hours ago; the key may then be used for something else."""
+    while await pool.fetchval(_FORGET) == _AT_ONCE:
+        pass
 
 
 def _answered(row: asyncpg.Record | None) -> Answered | None:

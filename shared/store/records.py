@@ -122,9 +122,10 @@ class Answered:
 class Write:
     """One command's whole effect, ready to be committed with others: all of it, or none.
 
-    `heads` are the streams and the version each must still be at; `unique` names the values that the command takes or gives up
-    (`app_name:<owner>:<folded>`), so that two commands that want the same one never meet in one batch; `needs` are subjects whose key
-    must still exist; `mints` are new subject keys, wrapped; `shreds` are subjects to erase.
+    `heads` are the streams and the version each must still be at, also those that were decided on and are not written to. Against a writer
+    in another process the latter hold only when both writes name a `unique` value that the other names, too. `unique` names the values
+    that the command takes or gives up (`app_name:<owner>:<folded>`), so that two commands that want the same one never meet in one batch;
+    `needs` are subjects whose key must still exist; `mints` are new subject keys, wrapped; `shreds` are subjects to erase.
     """
 
     heads: Mapping[str, int]

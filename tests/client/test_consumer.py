@@ -7,7 +7,7 @@ from typing import Any
 
 import asyncpg
 import pytest
-from latchkey.consumer import NotYet, Policy, Reactor, Start, install, parked_discard, parked_list, parked_retry, wait_for
+from latchkey.consumer import NotYet, ParkedRecord, Policy, Reactor, Start, install, parked_discard, parked_list, parked_retry, wait_for
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled, AppEnabled
 
@@ -147,9 +147,26 @@ async def test_an_event_that_can_never_succeed_holds_up_its_own_stream_only(benc
     await bench.until(bench_parked(bench))
 
 
+async def parked_records(bench: Bench) -> list[ParkedRecord]:
+    async with bench.operator() as db:
+        return await parked_list(db, "rows")
+
+
 async def attempts(bench: Bench, number: int) -> bool:
     found = await bench.pool.fetchval("SELECT attempts FROM latchkey.parked WHERE reason = 'failed' AND NOT wanted")
     return bool(found == number)
+
+
+async def test_a_retry_behind_an_event_that_fails_again_is_over(bench: Bench) -> None:
+    handler = Picky("app_1", 1, ValueError("never"))
+    bench.start(handler)
+    await bench.publisher.send("app_1", 1, 2)
+    await bench.until(bench_parked(bench, ("app_1", 1, "failed"), ("app_1", 2, "behind")))
+    async with bench.operator() as db:
+        (_, behind) = await parked_list(db, "rows")
+        await parked_retry(db, "rows", behind.source, behind.place)
+    await bench.until(lambda: attempts(bench, 2))
+    assert not any(record.wanted for record in await parked_records(bench))
 
 
 async def test_a_discarded_event_lets_the_rest_of_its_stream_go_on(bench: Bench) -> None:

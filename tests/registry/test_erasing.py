@@ -1,16 +1,19 @@
 """What becomes of an account's apps when identity says that it was erased: through Kafka, once, for ever."""
 
+import asyncio
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 import asyncpg
 import pytest
-from latchkey.envelope import decode, encode, splice
+from latchkey.envelope import Envelope, decode, encode, splice
 from latchkey.events.identity import AccountErased
 
 from services.registry.queries import RegistryQueries
 from services.registry.reactions import Reactions
 from services.registry.settings import Settings
 from services.registry.wiring import build_core
+from tests.registry.builders import a_form
 from tests.registry.images import picture
 from tests.registry.owner import Owner, refused
 
@@ -18,17 +21,21 @@ pytestmark = pytest.mark.stack
 NOW = datetime(2026, 11, 23, 13, 0, tzinfo=UTC)
 
 
-async def erase(settings: Settings, account_id: str, times: int = 1) -> None:
-    """What the worker does when it hears of it, this many times."""
+def erased(account_id: str) -> Envelope:
+    """What identity says."""
     frozen = encode(
         AccountErased(account_id=account_id), source="/identity", stream_id=account_id, streamversion=3, time=NOW, tenant=account_id,
         correlation_id="req_1", causation_id=None, traceparent=None,
     )  # fmt: skip
-    envelope = decode(splice(frozen, 9))
+    return decode(splice(frozen, 9))
+
+
+async def erase(settings: Settings, account_id: str, times: int = 1) -> None:
+    """What the worker does when it hears of it, this many times."""
     async with build_core(settings, listen=False) as core:
         reactions = Reactions(core.apps, RegistryQueries(core.pool), lambda: NOW)
         for _ in range(times):
-            await reactions.on_account_erased(envelope)
+            await reactions.on_account_erased(erased(account_id))
 
 
 async def types_of(db: asyncpg.Connection, stream_id: str) -> list[str]:
@@ -77,6 +84,36 @@ async def test_contact_data_is_never_in_the_log_in_clear(owner: Owner, db: async
     for text in [str(value) for row in rows for value in row]:
         for personal in ("needle", "Needle", "19003", "2156199900"):
             assert personal not in text
+
+
+async def test_an_app_that_is_registered_while_its_account_is_erased_is_erased_too(
+    owner: Owner, settings: Settings, db: asyncpg.Connection
+) -> None:
+    late: list[str] = []
+
+    class Slow(RegistryQueries):
+        async def list_app_ids(self, *, tenant: str) -> Sequence[str]:
+            found = await super().list_app_ids(tenant=tenant)
+            if not late:
+                late.append((await owner.add("At the last moment"))["app_id"])
+            return found
+
+    async with build_core(settings, listen=False) as core:
+        await Reactions(core.apps, Slow(core.pool), lambda: NOW).on_account_erased(erased(owner.account_id))
+    assert (await types_of(db, late[0]))[-1] == "registry.AppErased"
+
+
+async def test_registrations_and_the_erasure_of_their_account_at_once_leave_no_app(
+    owner: Owner, settings: Settings, db: asyncpg.Connection
+) -> None:
+    adds = [asyncio.create_task(owner.call("POST", "/v1/apps", json=a_form(name=f"Shop {n}"))) for n in range(40)]
+    await asyncio.wait(adds, return_when=asyncio.FIRST_COMPLETED)
+    await erase(settings, owner.account_id)
+    answers = await asyncio.gather(*adds)
+    made = [answer.json()["app_id"] for answer in answers if answer.status_code == 201]
+    assert made
+    for app_id in made:
+        assert (await types_of(db, app_id))[-1] == "registry.AppErased"
 
 
 async def test_an_account_without_apps_is_erased_too(newcomer: Owner, settings: Settings) -> None:

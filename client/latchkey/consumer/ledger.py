@@ -128,6 +128,15 @@ class Ledger:
             )
         if outcome.park:
             await self._park(db, held.source, outcome.park)
+        if outcome.failed_again:  # whoever asked for what lies behind in those streams has to ask again: this one stands in the way
+            await db.execute(
+                f"UPDATE {self.schema}.parked SET wanted = false WHERE projection = $1 AND version = $2 AND wanted AND stream_id IN ("
+                f"SELECT p.stream_id FROM {self.schema}.parked p JOIN unnest($4::int[], $5::int[], $6::bigint[]) AS u (epoch, part, place) "
+                "ON (p.topic_epoch, p.partition, p.offset) = (u.epoch, u.part, u.place) "
+                "WHERE (p.projection, p.version, p.source) = ($1, $2, $3))",
+                *key,
+                *_columns(place for place, _ in outcome.failed_again),
+            )
         for place, error in outcome.failed_again:
             await db.execute(
                 f"UPDATE {self.schema}.parked SET attempts = attempts + 1, wanted = false, reason = 'failed', error = $7 "
@@ -145,7 +154,7 @@ class Ledger:
         rows = await db.fetch(
             f'SELECT topic_epoch, partition, "offset", stream_id, wanted, reason FROM {self.schema}.parked '
             "WHERE projection = $1 AND version = $2 AND source = $3 AND partition = $4 AND (wanted OR reason = 'gap') "
-            'ORDER BY topic_epoch, "offset" LIMIT 1000',
+            'ORDER BY wanted DESC, topic_epoch, "offset" LIMIT 1000',
             *(self.name, self.version, held.source, held.partition),
         )
         return [Waiting(Place(*row[:3]), row[3], row[4], row[3] is not None and row[5] == "gap") for row in rows]

@@ -60,7 +60,9 @@ class PasswordCommands:
     async def change(self, account_id: str, *, current: str, new: str, context: Context) -> Decided[Account]:
         """Take a new password from whoever knows the present one. Raises PasswordWrong, PasswordTooWeak."""
         state = (await self._accounts.load(account_id)).state
-        if not await self._desk.passwords.matches(state.password_hash, current):
+        right = await self._desk.passwords.matches(state.password_hash, current)
+        # While locked nothing is told, not even that the new password is weak, which only who knows the present one gets to hear.
+        if not right or access.is_locked(state, context.now):
             await self._accounts.decide(account_id, partial(access.reject, now=context.now), context)
             raise PasswordWrong
         password_hash = await self._desk.passwords.hash(new, (str(state.email), str(state.name)), pointer="/new_password")

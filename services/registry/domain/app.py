@@ -150,10 +150,14 @@ def erase(app: App) -> Sequence[AppEvent]:
 
 
 def names_touched(app: App, event: AppEvent) -> Iterable[str]:
-    """The unique names that an event takes or gives up; `app` is as it was before it."""
+    """The unique names that an event takes or gives up; `app` is as it was before it.
+
+    A new app relies on its owner's subscription: it takes the owner's name, as the end of a subscription does, so that of the two the
+    later one sees the earlier one, and no app outlives the erasure of its owner.
+    """
     match event:
         case AppRegistered(owner_id=owner_id, name=name):
-            return [_unique(owner_id, name)]
+            return [_unique(owner_id, name), subscriber(owner_id)]
         case AppDetailsChanged(name=name):
             return [_unique(app.owner_id, app.name), _unique(app.owner_id, name)]
         case AppArchived() | AppRestored():
@@ -171,6 +175,11 @@ def names_touched(app: App, event: AppEvent) -> Iterable[str]:
             return []
         case _:
             assert_never(event)
+
+
+def subscriber(account_id: str) -> str:
+    """What the registration of an app and the end of a subscription have in common."""
+    return f"subscriber:{account_id}"
 
 
 def _unique(owner_id: str | None, name: str) -> str:

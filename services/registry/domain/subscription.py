@@ -1,9 +1,10 @@
 """The subscription of one account to one product: on or off, on a stream whose id is derived from both."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import assert_never
 
+from services.registry.domain.app import subscriber
 from services.registry.domain.catalog import PRODUCTS
 from services.registry.domain.errors import NotSubscribed, field_error
 from services.registry.domain.events import ServiceSubscribed, ServiceUnsubscribed, SubscriptionEvent
@@ -24,6 +25,17 @@ def evolve(subscription: Subscription, event: SubscriptionEvent) -> Subscription
             return Subscription(subscription.subscription_id, account_id, product_id, active=True)
         case ServiceUnsubscribed(account_id, product_id):
             return Subscription(subscription.subscription_id, account_id, product_id, active=False)
+        case _:
+            assert_never(event)
+
+
+def subscribers_touched(_subscription: Subscription, event: SubscriptionEvent) -> Iterable[str]:
+    """See `app.names_touched`."""
+    match event:
+        case ServiceUnsubscribed(account_id):
+            return [subscriber(account_id)]
+        case ServiceSubscribed():
+            return []
         case _:
             assert_never(event)
 

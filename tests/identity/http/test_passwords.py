@@ -82,6 +82,10 @@ async def test_guessing_the_current_password_locks_the_account(identity: Identit
     locked = await identity.post(CHANGE, {"current_password": PASSWORD, "new_password": NEW}, by=ann)
     assert (locked.status_code, locked.json()["code"]) == (403, "identity.password_wrong")
     assert (await identity.events(ann.account_id))[-1] == "AccountLocked"
+    # Were a weak new password refused as such now, the lock would be no hindrance to guessing the present one.
+    for current in (PASSWORD, "not-her-password"):
+        told = await identity.post(CHANGE, {"current_password": current, "new_password": "password1234"}, by=ann)
+        assert (told.status_code, told.json()["code"]) == (403, "identity.password_wrong")
 
 
 async def test_a_poor_new_password_is_refused_at_its_field(identity: Identity) -> None:

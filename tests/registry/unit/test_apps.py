@@ -174,7 +174,7 @@ def test_an_app_whose_contact_data_cannot_be_read_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("event", "touched"),
     [
-        (REGISTERED, ["app_name:acc_1:corner shop"]),
+        (REGISTERED, ["app_name:acc_1:corner shop", "subscriber:acc_1"]),
         (RENAMED, ["app_name:acc_1:corner shop", "app_name:acc_1:corner store"]),
         (AppArchived(), ["app_name:acc_1:corner shop"]),
         (AppRestored(AppStatus.ACTIVE), ["app_name:acc_1:corner shop"]),

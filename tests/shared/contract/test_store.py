@@ -2,6 +2,7 @@
 
 import asyncio
 from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -10,13 +11,19 @@ from shared.personal import ERASED
 from shared.store.aggregates import Aggregates, Part, decide_together
 from shared.store.contract import DuplicateCommand, Store
 from shared.store.freeze import Draft, Loaded, freeze
+from shared.store.postgres import StoreSettings, forget_answers, open_store
 from shared.store.records import Idempotency, Mail, Write, chain
+from shared.wake import LocalWake
+from stack.databases import Database
+from tests.shared.contract.conftest import MASTER
 from tests.shared.toy import (
     JAR,
+    REFUSALS,
     Filled,
     Filling,
     Jar,
     JarEvent,
+    Jars,
     Labelled,
     Labelling,
     LabelTaken,
@@ -65,6 +72,15 @@ async def test_a_write_over_two_streams_is_whole_or_nothing(store: Store) -> Non
     with pytest.raises(LabelTaken):
         await decide_together(parts, context())
     assert await store.since({"jar_2": 0, "jar_3": 0}) == []
+
+
+async def test_what_was_decided_on_must_not_have_moved_even_when_nothing_is_written_to_it(store: Store) -> None:
+    relied = drafted(Loaded("jar_1", Jar()), Filled(1))
+    await store.append(write_of(relied, 0))
+    late = write_of(drafted(Loaded("jar_2", Jar()), Filled(1)), 0)
+    with pytest.raises(StreamMoved):
+        await store.append(replace(late, heads={"jar_1": 0, "jar_2": 0}))
+    await store.append(replace(late, heads={"jar_1": 1, "jar_2": 0}))
 
 
 async def test_fifty_writers_on_one_stream_lose_nothing(store: Store) -> None:
@@ -154,6 +170,18 @@ async def test_a_duplicate_is_answered_even_when_its_decision_now_refuses(store:
         raise LabelTaken
 
     assert (await jars.decide("jar_1", refuses, once)).state.label == "plums"
+
+
+@pytest.mark.stack
+async def test_a_key_is_free_again_after_a_day(database: Database) -> None:
+    async with open_store(StoreSettings(database.app, MASTER), [Jars()], REFUSALS, LocalWake()) as (store, pool):
+        jars: Aggregates[Jar, JarEvent] = Aggregates(JAR, store)
+        yesterday, today = datetime.now(UTC) - timedelta(hours=25), datetime.now(UTC) - timedelta(hours=23)
+        await jars.decide("jar_1", Filling(1), context("k1", now=yesterday))
+        await jars.decide("jar_2", Filling(1), context("k2", now=today))
+        await forget_answers(pool)
+        assert (await jars.decide("jar_3", Filling(1), context("k1"))).replayed is False
+        assert (await jars.decide("jar_4", Filling(1), context("k2"))).stream_id == "jar_2"
 
 
 async def test_a_raw_append_says_that_the_key_is_taken(store: Store) -> None:

@@ -136,9 +136,11 @@ def test_rebuilding_from_the_command_line(operator: Operator) -> None:
     assert status == 0
     assert "made version 2, up to position 2" in printed
     assert "equal to the version before" in printed
-    assert operator.does("rebuild", "jars", "--drop-old") == (0, "Dropped jars_v1.\n")
+    assert "Dropped jars_v1." in printed  # nobody blanks in it what is erased from now on
+    assert "Dropped" not in operator.does("rebuild", "jars", "--keep-old")[1]
+    assert operator.does("rebuild", "jars", "--drop-old") == (0, "Dropped jars_v2.\n")
     assert operator.does("rebuild", "jams") == (1, "There is no view jams; there are jars.\n")
-    run(execute(operator.database.owner, "UPDATE jars_v2 SET count = 77"))
+    run(execute(operator.database.owner, "UPDATE jars_v3 SET count = 77"))
     status, printed = operator.does("rebuild", "jars", "--verify")
     assert status == 1
     assert "(jar_1,,77," in printed
