@@ -1,41 +1,53 @@
-"""Access tokens as identity would sign them, and the key set that checks them, for tests of one service alone."""
+"""Tokens as identity would sign them, and the key set that knows their one key: for tests of a service without identity."""
 
 import base64
 import json
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
-from typing import Any
+from typing import Any, Final
 
 import jwt
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey, Ed25519PublicKey
 
-from shared.http.tokens import AUDIENCE, ISSUER, PERSON_TYPE, SERVICE_TYPE
+from shared.http.tokens import ALGORITHM, AUDIENCE, ISSUER, PERSON_TYPE, SERVICE_TYPE
 
-KID = "tests"
-PRIVATE = Ed25519PrivateKey.generate()
+KEY_ID: Final = "k1"
+PRIVATE: Final = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 
 
-class TestKeys:
-    """See shared.http.tokens.Keys."""
-
-    __test__ = False
+class OneKey:
+    """A key set (see `shared.http.tokens.Keys`) that holds the tests' key."""
 
     async def key(self, kid: str) -> Ed25519PublicKey | None:
-        """The one key."""
-        return PRIVATE.public_key() if kid == KID else None
+        """See Keys."""
+        return PRIVATE.public_key() if kid == KEY_ID else None
 
 
-def person(account_id: str, **changes: Any) -> dict[str, str]:
-    """The header of a signed-in person."""
-    return _header(PERSON_TYPE, sub=account_id, sid=f"ses_{account_id}", gen=1, **changes)
+def sign(claims: Mapping[str, Any], **header: Any) -> str:
+    """A token with exactly these claims; `header` overrides or adds header fields, such as `typ`."""
+    return jwt.encode(dict(claims), PRIVATE, algorithm=ALGORITHM, headers={"kid": KEY_ID, **header})
 
 
-def machine(*scopes: str) -> dict[str, str]:
-    """The header of a service client."""
-    return _header(SERVICE_TYPE, sub="cli_tests", scope=" ".join(scopes))
+def claims(**changed: Any) -> dict[str, Any]:
+    """The claims of a good access token of account `acc_1`; None removes one."""
+    now = int(time.time())
+    whole = {"iss": ISSUER, "aud": AUDIENCE, "sub": "acc_1", "sid": "ses_1", "gen": 1, "iat": now, "exp": now + 300, "jti": "j1"}
+    return {name: value for name, value in (whole | changed).items() if value is not None}
+
+
+def person(account_id: str = "acc_1", **changed: Any) -> dict[str, str]:
+    """The Authorization header of a signed-in person."""
+    return {"authorization": f"Bearer {sign(claims(sub=account_id, **changed), typ=PERSON_TYPE)}"}
+
+
+def machine(*scopes: str, client_id: str = "cli_1", **changed: Any) -> dict[str, str]:
+    """The Authorization header of a service client with these scopes."""
+    return {
+        "authorization": f"Bearer {sign(claims(sub=client_id, scope=' '.join(scopes), sid=None, gen=None, **changed), typ=SERVICE_TYPE)}"
+    }
 
 
 @contextmanager
@@ -52,17 +64,11 @@ def served() -> Iterator[str]:
         thread.join()
 
 
-def _header(kind: str, **claims: Any) -> dict[str, str]:
-    now = int(time.time())
-    said = {"iss": ISSUER, "aud": AUDIENCE, "iat": now, "exp": now + 300, "jti": "jti_tests"} | claims
-    return {"authorization": f"Bearer {jwt.encode(said, PRIVATE, algorithm='EdDSA', headers={'kid': KID, 'typ': kind})}"}
-
-
 class _Jwks(BaseHTTPRequestHandler):
     def do_GET(self) -> None:  # the name that the standard library calls
         """Answer every path with the key set."""
         x = base64.urlsafe_b64encode(PRIVATE.public_key().public_bytes_raw()).rstrip(b"=").decode()
-        body = json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": KID, "x": x}]}).encode()
+        body = json.dumps({"keys": [{"kty": "OKP", "crv": "Ed25519", "use": "sig", "kid": KEY_ID, "x": x}]}).encode()
         self.send_response(200)
         self.send_header("content-type", "application/json")
         self.send_header("content-length", str(len(body)))

@@ -17,10 +17,10 @@ from services.keys.wiring import MIGRATIONS, VIEWS, build_main
 from shared.http.app import ServiceApp
 from shared.ids import new_id
 from shared.store.migrations import migrate
-from shared.testing.tokens import KEY_ID, PRIVATE, machine, person
 from stack.databases import Database
 from stack.testing import RealStack
 from tests.shared.until import until
+from tests.tokens import KEY_ID, PRIVATE, machine, person
 
 MASTER = bytes(range(100, 132))
 

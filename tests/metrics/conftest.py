@@ -18,7 +18,7 @@ from shared.store.migrations import migrate
 from stack.databases import Database
 from stack.testing import RealStack
 from tests.metrics.shop import MADE, OWNER, Judge, Shop, pair, told
-from tests.tokens import TestKeys
+from tests.tokens import OneKey
 
 
 @pytest.fixture(scope="module")
@@ -55,7 +55,7 @@ async def shop(settings: Settings, database: Database) -> AsyncIterator[Shop]:
     async with db.transaction():
         await Apps().apply(db, [told(registered, app_id)])
     try:
-        async with build_app(settings, judge, TokenChecker(TestKeys(), NeverRevoked()), []) as app:
+        async with build_app(settings, judge, TokenChecker(OneKey(), NeverRevoked()), []) as app:
             transport = httpx2.ASGITransport(app=app)
             async with httpx2.AsyncClient(transport=transport, base_url="http://metrics") as http:
                 yield Shop(http, judge, db, app_id)

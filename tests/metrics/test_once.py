@@ -12,7 +12,7 @@ from services.metrics.settings import Settings
 from services.metrics.wiring import build_app
 from shared.http.tokens import NeverRevoked, TokenChecker
 from tests.metrics.shop import Shop, transaction
-from tests.tokens import TestKeys
+from tests.tokens import OneKey
 
 pytestmark = pytest.mark.stack
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.stack
 async def twin(shop: Shop, settings: Settings) -> AsyncIterator[Shop]:
     """A second process of the service, on the same database and with a writer of its own."""
     async with (
-        build_app(settings, shop.judge, TokenChecker(TestKeys(), NeverRevoked()), []) as app,
+        build_app(settings, shop.judge, TokenChecker(OneKey(), NeverRevoked()), []) as app,
         httpx2.AsyncClient(transport=httpx2.ASGITransport(app=app), base_url="http://metrics") as http,
     ):
         yield replace(shop, http=http)

@@ -13,10 +13,10 @@ from services.registry.settings import PREFIX, Settings
 from services.registry.wiring import MIGRATIONS, VIEWS, build_app
 from shared.http.tokens import NeverRevoked, TokenChecker
 from shared.store.migrations import migrate
-from shared.testing.tokens import OneKey
 from stack.databases import Database
 from stack.testing import RealStack
 from tests.registry.owner import Owner
+from tests.tokens import OneKey
 
 _accounts = itertools.count(1)
 

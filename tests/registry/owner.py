@@ -5,8 +5,8 @@ from typing import Any
 
 import httpx2
 
-from shared.testing.tokens import person
 from tests.registry.builders import a_form
+from tests.tokens import person
 
 
 @dataclass(frozen=True)

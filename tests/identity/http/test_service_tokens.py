@@ -8,9 +8,9 @@ import pytest
 
 from services.identity.commands.tokens import Signer
 from shared.http.tokens import NeverRevoked, TokenChecker
-from shared.testing.tokens import person as somebody_elses
 from tests.identity.person import Identity
 from tests.identity.processes import ops
+from tests.tokens import person as somebody_elses
 
 pytestmark = pytest.mark.stack
 TOKENS = "/v1/service-tokens"

@@ -9,8 +9,8 @@ from latchkey.keyformat import Kind, parse_key
 
 from services.keys.settings import Settings
 from shared.ids import new_id
-from shared.testing.tokens import machine, person
 from tests.keys.conftest import Running, seed, serving
+from tests.tokens import machine, person
 
 pytestmark = pytest.mark.stack
 

@@ -5,8 +5,8 @@ import asyncio
 import pytest
 
 from shared.ids import new_id
-from shared.testing.tokens import person
 from tests.keys.conftest import Running
+from tests.tokens import person
 
 pytestmark = pytest.mark.stack
 READ = '"3"'

@@ -12,8 +12,8 @@ from latchkey.keyformat import Environment, Kind, make_key
 
 from services.keys.settings import Settings
 from shared.ids import new_id
-from shared.testing.tokens import machine, person
 from tests.keys.conftest import Running, seed, serving
+from tests.tokens import machine, person
 
 pytestmark = pytest.mark.stack
 UNKNOWN = make_key(Kind.SECRET, Environment.TEST, bytes(range(32)))

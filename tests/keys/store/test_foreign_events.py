@@ -26,10 +26,10 @@ from services.keys.commands import KeyCommands
 from services.keys.settings import Settings
 from services.keys.wiring import LISTENS_TO, build_core, listeners
 from shared.ids import derived_id, new_id
-from shared.testing.tokens import person
 from stack.testing import RealStack
 from tests.keys.conftest import Running, serving
 from tests.shared.until import until
+from tests.tokens import person
 
 pytestmark = pytest.mark.stack
 PRODUCT = "latchkey-pay"

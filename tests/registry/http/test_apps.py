@@ -2,9 +2,9 @@
 
 import pytest
 
-from shared.testing.tokens import machine
 from tests.registry.builders import FORM, a_form
 from tests.registry.owner import Owner, refused
+from tests.tokens import machine
 
 pytestmark = pytest.mark.stack
 MISSING = "app_" + "0" * 22

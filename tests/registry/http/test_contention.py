@@ -10,9 +10,9 @@ import pytest
 from services.registry.settings import Settings
 from services.registry.wiring import build_app
 from shared.http.tokens import NeverRevoked, TokenChecker
-from shared.testing.tokens import OneKey
 from tests.registry.builders import FORM, a_form
 from tests.registry.owner import Owner, refused
+from tests.tokens import OneKey
 
 pytestmark = pytest.mark.stack
 

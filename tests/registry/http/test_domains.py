@@ -15,10 +15,10 @@ from services.registry.commands.dns import MOST_RECORDS, SECONDS
 from services.registry.settings import Settings
 from services.registry.wiring import build_app
 from shared.http.tokens import NeverRevoked, TokenChecker
-from shared.testing.tokens import OneKey, machine
 from tests.registry.nameserver import NameServer, serving
 from tests.registry.owner import Owner, refused
 from tests.registry.test_erasing import erase
+from tests.tokens import OneKey, machine
 
 pytestmark = pytest.mark.stack
 MISSING = "app_" + "0" * 22

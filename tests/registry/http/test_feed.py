@@ -12,9 +12,9 @@ from latchkey.envelope import decode, splice
 from shared.http import feed as feed_module
 from shared.http.feed import PublicLog
 from shared.store.fence import APPEND_LOCK
-from shared.testing.tokens import machine, person
 from stack.databases import Database
 from tests.registry.owner import Owner, refused
+from tests.tokens import machine, person
 
 pytestmark = pytest.mark.stack
 READER = machine("feed:registry")

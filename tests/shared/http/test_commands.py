@@ -5,8 +5,8 @@ from datetime import UTC, datetime, timedelta
 import httpx2 as httpx
 import pytest
 
-from shared.testing.tokens import person
 from tests.shared.http.toy_api import Things
+from tests.tokens import person
 
 pytestmark = pytest.mark.slow  # whole requests through the app
 

@@ -16,9 +16,9 @@ from shared.http.caller import Person
 from shared.http.health import Check
 from shared.http.routing import Router
 from shared.telemetry import HIDDEN, configure_logs, redact
-from shared.testing.tokens import person
 from tests.shared.http.conftest import Built, Lines
 from tests.shared.http.toy_api import Things, toy
+from tests.tokens import person
 
 pytestmark = pytest.mark.slow  # whole requests through the app
 

@@ -10,7 +10,7 @@ import pytest
 
 from shared.http.jwks import JwksKeys
 from shared.http.refusals import KeysAway
-from shared.testing.tokens import PRIVATE
+from tests.tokens import PRIVATE
 
 ENTRY = json.loads(jwt.algorithms.OKPAlgorithm.to_jwk(PRIVATE.public_key()))
 

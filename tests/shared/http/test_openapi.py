@@ -8,8 +8,8 @@ from hypothesis import HealthCheck
 from hypothesis import settings as hypothesis_settings
 from schemathesis.config import SchemathesisConfig
 
-from shared.testing.tokens import machine, person
 from tests.shared.http.toy_api import Things, toy
+from tests.tokens import machine, person
 
 pytestmark = pytest.mark.slow
 CHECKS = {

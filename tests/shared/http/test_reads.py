@@ -11,8 +11,8 @@ from hypothesis import strategies as st
 
 from shared.http.paging import Cursors
 from shared.http.refusals import BadCursor
-from shared.testing.tokens import person
 from tests.shared.http.toy_api import Things
+from tests.tokens import person
 
 pytestmark = pytest.mark.slow  # whole requests through the app
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import httpx2 as httpx
 import pytest
 
-from shared.testing.tokens import person
+from tests.tokens import person
 
 pytestmark = pytest.mark.slow
 ROOT = Path(__file__).resolve().parents[3]

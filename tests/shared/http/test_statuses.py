@@ -9,9 +9,9 @@ import pytest
 
 from shared.errors import OutcomeUnknown, StreamMoved
 from shared.http import routing
-from shared.testing.tokens import machine, person
 from tests.shared.http.conftest import Built, Lines
 from tests.shared.http.toy_api import Things
+from tests.tokens import machine, person
 
 pytestmark = pytest.mark.slow  # whole requests through the app
 

@@ -16,7 +16,7 @@ from shared.http.credentials import basic_of, bearer_of, secret_key_of
 from shared.http.refusals import SessionRevoked, TokenExpired, TokenInvalid
 from shared.http.revocations import REMEMBERED, Heard
 from shared.http.tokens import PERSON_TYPE, SERVICE_TYPE, NeverRevoked, TokenChecker
-from shared.testing.tokens import KEY_ID, PRIVATE, OneKey, claims, sign
+from tests.tokens import KEY_ID, PRIVATE, OneKey, claims, sign
 
 PUBLIC = PRIVATE.public_key().public_bytes(serialization.Encoding.Raw, serialization.PublicFormat.Raw)
 STRANGER = Ed25519PrivateKey.generate()

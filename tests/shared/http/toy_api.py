@@ -20,7 +20,7 @@ from shared.http.schemas import Body
 from shared.http.tokens import TokenChecker
 from shared.settings import ServiceSettings
 from shared.store.records import Context
-from shared.testing.tokens import OneKey
+from tests.tokens import OneKey
 
 MASTER = bytes(range(100, 132))
 

@@ -1,1 +1,0 @@
-"""What tests of every service build upon; no product code imports it."""
