@@ -50,6 +50,7 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 	$(IN)lint-imports --no-logo
 	$(IN)python -m tests.house.gate
 	$(IN)python -m latchkey.contracts --check
+	$(IN)pytest -q tests/client/unit/test_contracts.py
 	$(IN)python -m shared.http.error_pages --check
 	$(IN)pytest -q -m "not stack and not slow and not long"
 

@@ -22,9 +22,9 @@ async def opened_feeds(settings: ServiceSettings, topics: Iterable[str]) -> Asyn
     """The feed of each topic's publisher; none where this service is not told the address, or has no client to sign in with."""
     urls = {"identity": settings.identity_url, "registry": settings.registry_url, "keys": settings.keys_url}
     async with httpx.AsyncClient(timeout=_SECONDS, trust_env=False) as http:
-        if settings.feed_client_id is None or settings.feed_client_secret is None:
+        if not settings.feed_client_id or not settings.feed_client_secret:
             yield {}
             return
         token = ServiceToken(http, settings.identity_url, settings.feed_client_id, settings.feed_client_secret)
-        feeds = {service: Feed(http, url, token) for service, url in urls.items() if url is not None}
+        feeds = {service: Feed(http, url, token) for service, url in urls.items() if url}
         yield {topic: feeds[publisher_of(topic)] for topic in topics if publisher_of(topic) in feeds}

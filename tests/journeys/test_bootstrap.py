@@ -14,7 +14,14 @@ from aiokafka.admin.records_to_delete import RecordsToDelete
 from latchkey.consumer import Consumer, install
 from latchkey.envelope import Envelope
 from latchkey.feed import Feed, ServiceToken
-from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_KEYRING_EVENTS, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
+from latchkey.statereader import read_states
+from latchkey.topics import (
+    IDENTITY_ACCOUNT_EVENTS,
+    KEYS_KEYRING_EVENTS,
+    REGISTRY_APP_EVENTS,
+    REGISTRY_APP_STATE,
+    REGISTRY_SUBSCRIPTION_EVENTS,
+)
 
 from stack.databases import Database
 from tests.client.conftest import QUICK
@@ -125,11 +132,24 @@ async def test_a_consumer_that_starts_after_retention_ends_with_the_same_rows(pr
                 return len(heard) > 30 and any(row[2] == "registry.AppErased.v1" for row in heard) and heard == await came_late.fetch(HEARD)
 
             await until(the_same, 90)
+            await assert_the_topic_of_states_agrees(product, came_late)
             for pool in (saw_everything, came_late):
                 assert await pool.fetchval("SELECT count(*) FROM latchkey.parked") == 0
             assert await came_late.fetchval("SELECT count(*) FROM latchkey.seen") == await saw_everything.fetchval(
                 "SELECT count(*) FROM latchkey.seen"
             )
+
+
+async def assert_the_topic_of_states_agrees(product: Product, pool: asyncpg.Pool) -> None:
+    """Of every app that the rows know there is the state at its last version, or a tombstone when it was erased."""
+    snapshot = await read_states(product.stack.bootstrap, REGISTRY_APP_STATE)
+    rows = await pool.fetch("SELECT stream_id, max(version), bool_or(type = 'registry.AppErased.v1') FROM heard GROUP BY 1")
+    apps = [row for row in rows if row[0].startswith("app_")]
+    assert {row[0] for row in apps if row[2]} <= snapshot.ended
+    assert {row[0]: row[1] for row in apps if not row[2]}.items() <= {
+        id_: one.streamversion for id_, one in snapshot.states.items()
+    }.items()
+    assert {row[2] for row in apps} == {True, False}
 
 
 async def test_a_worker_that_was_away_for_longer_than_retention_misses_nothing(product: Product, http: httpx2.AsyncClient) -> None:
