@@ -29,7 +29,7 @@ from tests.people import Developer
 from tests.product import Product
 from tests.shared.until import until
 
-pytestmark = [pytest.mark.stack, pytest.mark.timeout(300)]
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 TOPICS = (IDENTITY_ACCOUNT_EVENTS, KEYS_KEYRING_EVENTS, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS)
 APPS = "SELECT * FROM apps ORDER BY app_id"
 HEARD = "SELECT stream_id, version, type, data::text FROM heard ORDER BY stream_id, version"
