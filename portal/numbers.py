@@ -9,7 +9,7 @@ from datetime import datetime
 from typing import Final, Self
 
 from portal.apis.calls import Away, Refused, attempt
-from portal.apis.metrics import Metrics, Overview, Series
+from portal.apis.metrics import Metrics, Overview, Series, StatusCount
 from portal.filters import Filters, bucket_of
 
 UNHEARD: Final = "metrics.app_not_found"
@@ -28,10 +28,17 @@ class Numbers:
 
     @property
     def state(self) -> str:
-        """What there is to show: `away`; `empty`, no transaction at all; `none` that the filters leave; `some`."""
+        """What there is to show: `wrong` dates; `away`; `empty`, no transaction at all; `none` that the filters leave; `some`."""
         if isinstance(self.overview, Away):
-            return "away"
+            return "wrong" if self.errors else "away"
         return "some" if self.overview.total else "none" if self.ever else "empty"
+
+    @property
+    def succeeded(self) -> StatusCount | None:
+        """What was paid."""
+        if isinstance(self.overview, Away):
+            return None
+        return next((one for one in self.overview.by_status if one.status == "succeeded"), None)
 
     @classmethod
     async def gather(cls, metrics: Metrics, app_id: str, filters: Filters, now: datetime) -> Self:
@@ -64,10 +71,9 @@ class Numbers:
 
 def dates_refused(refused: Refused) -> dict[str, str]:
     """The sentence for each date that metrics would not take, by the name of its field."""
-    detail = refused.problem.detail
-    return {
-        error.pointer.strip("/"): detail or error.detail for error in refused.problem.errors if error.pointer.strip("/") in {"from", "to"}
-    }
+    title, detail = refused.problem.title, refused.problem.detail
+    sentence = title if detail in {"", title} else f"{title} {detail}"
+    return {field: sentence for error in refused.problem.errors if (field := error.pointer.strip("/")) in {"from", "to"}}
 
 
 def table(series: Series, filters: Filters) -> str:

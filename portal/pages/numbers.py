@@ -7,16 +7,18 @@ from typing import Any, TypeVar
 from portal import filters as known
 from portal.apis.calls import Away, attempt
 from portal.apis.keys import Pair, Pairs
+from portal.apis.registry import App
 from portal.filters import Filters
 from portal.forms import Form
+from portal.pages.frame import Unnamed, app_of
 from portal.pages.visit import Visit
 
 T = TypeVar("T")
 
 
-async def gathered(visitor: Visit, app_id: str, own: Awaitable[T]) -> tuple[Any, Pairs | Away, T]:
+async def gathered(visitor: Visit, app_id: str, own: Awaitable[T]) -> tuple[App | Unnamed, Pairs | Away, T]:
     """The app, its keys, and what the page itself shows, asked for at the same time."""
-    return await asyncio.gather(attempt(visitor.registry.app(app_id)), attempt(visitor.keys.pairs(app_id)), own)
+    return await asyncio.gather(app_of(visitor, app_id), attempt(visitor.keys.pairs(app_id)), own)
 
 
 def context(

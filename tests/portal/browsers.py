@@ -6,6 +6,8 @@ from typing import Final
 
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, Request, Response
 
+from tests.people import Developer
+
 PATIENCE_MS: Final = 20_000  # on a busy machine; Playwright returns as soon as what is waited for is there
 _ARGUMENTS: Final = ("--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage", "--disable-gpu")
 _RESOURCE: Final = "Failed to load resource"  # said of every status from 400 on; the watch judges the responses themselves
@@ -81,3 +83,12 @@ class Browsing:
         for context in self.opened:
             await context.close()
         assert self.watch.complaints == []
+
+
+async def enter(page: Page, who: Developer) -> None:
+    """Sign in as a person does."""
+    await page.goto("/sign-in")
+    await page.get_by_label("Enter Your Email").fill(who.email)
+    await page.get_by_label("Enter Password").fill(who.password)
+    await page.get_by_role("button", name="Sign In").click()
+    await page.wait_for_url(lambda url: "/sign-in" not in url)

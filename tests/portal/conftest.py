@@ -8,7 +8,8 @@ import pytest_asyncio
 from playwright.async_api import Browser, Page, async_playwright, expect
 
 from tests.people import Developer
-from tests.portal.browsers import PATIENCE_MS, Browsing, launch
+from tests.portal.browsers import PATIENCE_MS, Browsing, enter, launch
+from tests.portal.everywhere import House, furnish
 from tests.product import Product
 
 SignedIn = Callable[..., Awaitable[Page]]
@@ -52,6 +53,13 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
         yield client
 
 
+@pytest_asyncio.fixture(scope="session", loop_scope="session")
+async def house(product: Product) -> AsyncIterator[House]:
+    """One furnished account for all tests that only look."""
+    async with httpx2.AsyncClient(timeout=30) as client:
+        yield await furnish(product, client)
+
+
 @pytest_asyncio.fixture(loop_scope="session")
 async def developer(product: Product, http: httpx2.AsyncClient) -> Developer:
     """Registered, verified and subscribed, with a token for calls beside the browser; nobody is signed in to the portal."""
@@ -72,12 +80,3 @@ def signed_in(browsing: Browsing, developer: Developer) -> SignedIn:
         return page
 
     return sign_in
-
-
-async def enter(page: Page, who: Developer) -> None:
-    """Sign in as a person does."""
-    await page.goto("/sign-in")
-    await page.get_by_label("Enter Your Email").fill(who.email)
-    await page.get_by_label("Enter Password").fill(who.password)
-    await page.get_by_role("button", name="Sign In").click()
-    await page.wait_for_url(lambda url: "/sign-in" not in url)

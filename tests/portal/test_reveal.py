@@ -6,8 +6,8 @@ import pytest
 from playwright.async_api import Dialog, Error, Page, expect
 
 from tests.people import Developer
-from tests.portal.browsers import Browsing
-from tests.portal.conftest import SignedIn, enter
+from tests.portal.browsers import Browsing, enter
+from tests.portal.conftest import SignedIn
 from tests.portal.keyring import Shown, generate, keep, pairs_of, regenerate, settings, shown
 from tests.product import Product
 

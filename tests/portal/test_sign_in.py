@@ -6,7 +6,7 @@ import pytest
 from playwright.async_api import Page, expect
 
 from tests.people import Developer, mailed_code
-from tests.portal.conftest import enter
+from tests.portal.browsers import enter
 from tests.product import Product
 
 pytestmark = pytest.mark.stack

@@ -45,6 +45,15 @@ function logoProblem(file) {
   return ["image/png", "image/jpeg"].includes(file.type) ? "" : "The logo must be a JPG, JPEG or PNG picture.";
 }
 
+// What is said below a field moves the buttons: while one is being pressed that would lose the click.
+let pressing = false;
+addEventListener("pointerdown", () => (pressing = true), { capture: true });
+addEventListener("pointerup", () => (pressing = false), { capture: true });
+function afterPress(judge) {
+  if (pressing) addEventListener("pointerup", () => setTimeout(judge), { once: true });
+  else judge();
+}
+
 // A field is judged when it is left, and again at each letter once it was wrong. The service has the last word.
 const rules = new Map([
   [name, (value) => ([...value.trim()].length < 3 ? "An app's name has 3 to 256 characters." : "")],
@@ -57,7 +66,7 @@ const rules = new Map([
 for (const [field, rule] of rules) {
   const judge = () => mark(field, field.required && !field.value.trim() ? "This field is mandatory." : rule(field.value));
   field.addEventListener("blur", () => {
-    if (field.value || field.getAttribute("aria-invalid")) judge();
+    if (field.value || field.getAttribute("aria-invalid")) afterPress(judge);
   });
   field.addEventListener("input", () => {
     if (field.getAttribute("aria-invalid")) judge();
