@@ -13,7 +13,7 @@ only ?= tests
 BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
 GO := $(if $(filter tests tests/ tests/client% tests/journeys%,$(only)),.venv/.go)
 
-.PHONY: help demo up down status logs test test-long check bench clean
+.PHONY: help demo up down status logs test test-long test-deploy check bench clean
 
 help:  ## this screen
 	@echo "Latchkey: API keys for a payments platform, event-sourced, on PostgreSQL, Valkey and Kafka."
@@ -38,10 +38,13 @@ logs: $(READY)  ## the end of the logs   (of=keys-main one process, follow=1 goe
 	@$(IN)python -m stack logs $(of) $(if $(follow),--follow)
 
 test: $(READY) $(BROWSER) $(GO)  ## every test, on real parts   (only=tests/keys)
-	@$(IN)pytest -q -m "not long" $(only)
+	@$(IN)pytest -q -m "not long and not containers" $(only)
 
 test-long: $(READY) $(BROWSER) $(GO)  ## the tests that run longer than 30 seconds each   (only=tests/faults)
 	@$(IN)pytest -q -m long --timeout=3600 $(only)
+
+test-deploy: $(READY)  ## the tests on a Docker engine: docker-compose, rights, kills; the stores' suites on containers
+	@bash tests/deploy/run.sh $(only:tests=)
 
 check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit tests
 	@$(IN)ruff format --check .
@@ -52,7 +55,7 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 	$(IN)python -m latchkey.contracts --check
 	$(IN)pytest -q tests/client/unit/test_contracts.py
 	$(IN)python -m shared.http.error_pages --check
-	$(IN)pytest -q -m "not stack and not slow and not long"
+	$(IN)pytest -q -m "not stack and not slow and not long and not containers"
 
 bench: $(READY)  ## measure append, relay, rebuild, verify and more against goal, floor and peer
 	@$(IN)python -m benchmarks $(only:tests=)

@@ -9,6 +9,5 @@ case $service in
   portal) cp -r shared portal "$to/" ;;
   *) cp -r shared "$to/"; mkdir -p "$to/services"; cp -r "services/$service" "$to/services/" ;;
 esac
-cp deploy/healthy.py "$to/"
-rm -rf "$to"/shared/testing
+cp deploy/healthy.sh "$to/"
 find "$to" -name pyproject.toml -delete

@@ -13,6 +13,7 @@ from aiosmtpd.smtp import SMTP, Envelope, Session
 
 _FOLDER = Path("/mail")
 _KEPT = 500
+_PATIENCE = 30.0  # seconds
 
 
 class Folder:
@@ -42,14 +43,23 @@ async def serve() -> None:
 
 
 def show(address: str) -> int:
-    """Print the newest message to an address; 1 when there is none."""
+    """Print the newest message to an address, waiting for one; 1 when none came."""
+    until = time.monotonic() + _PATIENCE
+    while time.monotonic() < until:
+        if _printed(address):
+            return 0
+        time.sleep(0.2)
+    return 1
+
+
+def _printed(address: str) -> bool:
     for file in sorted(_FOLDER.glob("*.eml"), reverse=True):
         mail = email.message_from_bytes(file.read_bytes(), policy=email.policy.default)
         body = mail.get_body()
         if address in str(mail["to"]) and body is not None:
             print(f"{mail['subject']}\n\n{body.get_content()}")
-            return 0
-    return 1
+            return True
+    return False
 
 
 if __name__ == "__main__":

@@ -130,7 +130,7 @@ class Vault:
     def lay_out(self) -> None:
         """Write what each process reads, each file whole at once and readable by its user alone."""
         for folder, uid, name, text in self._files():
-            _folder(self.root / folder, uid, 0o750, UIDS.get(folder.removesuffix("-owner"), uid))
+            _folder(self.root / folder, uid, 0o750)  # the group is the service's, which its operators are in
             # libpq and asyncpg refuse a passfile that a group may read; the rest is for the service and its operators.
             _write(self.root / folder / name, text, uid, 0o600 if name == "pgpass" else 0o440)
 
@@ -172,9 +172,9 @@ def _jaas(password: str) -> str:
     )
 
 
-def _folder(path: Path, uid: int, mode: int, gid: int | None = None) -> None:
+def _folder(path: Path, uid: int, mode: int) -> None:
     path.mkdir(exist_ok=True)
-    os.chown(path, uid, uid if gid is None else gid)
+    os.chown(path, uid, uid)
     path.chmod(mode)
 
 

@@ -3,10 +3,10 @@
 import os
 from pathlib import Path
 
-from deploy.who import KAFKA, POSTGRES
+from deploy.who import KAFKA, POSTGRES, PROXY
 from stack.trouble import Trouble
 
-_WRITERS = {"postgres": POSTGRES, "kafka": KAFKA}
+_WRITERS = {"postgres": POSTGRES, "kafka": KAFKA, "proxy": PROXY}
 
 
 def give_volumes(secrets: Path, data: Path) -> None:

@@ -25,6 +25,7 @@ OWNERS: Final[Mapping[str, int]] = MappingProxyType({service: UIDS[service] + 10
 POSTGRES: Final = 999
 KAFKA: Final = 1_000
 REDIS: Final = 10_030
+PROXY: Final = 10_040
 
 
 @dataclass(frozen=True)

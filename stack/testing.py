@@ -50,9 +50,10 @@ class RealStack:
 
     _count = itertools.count(1)
 
-    def __init__(self, layout: Layout) -> None:
+    def __init__(self, layout: Layout, parts: Parts | None = None) -> None:
+        """`parts` are given where they are not processes of this machine."""
         layout.make()
-        self.parts = Parts.of(layout, free_part_ports(layout))
+        self.parts = parts or Parts.of(layout, free_part_ports(layout))
         self.endpoints = part_endpoints(self.parts)
         self.postgres, self.valkey, self.kafka, self.mail = self.parts.postgres, self.parts.valkey, self.parts.kafka, self.parts.mail
         self.superuser_dsn, self.redis_url, self.bootstrap = self.postgres.dsn, self.valkey.url, self.kafka.bootstrap

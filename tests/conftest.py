@@ -15,8 +15,8 @@ from stack.layout import Layout
 from stack.testing import RealStack, remove, temporary_layout
 from tests.product import Product, running
 
-_NOT_UNIT = ("stack", "slow", "long")
-_UNIT_RUN = "not stack and not slow and not long"
+_NOT_UNIT = ("stack", "slow", "long", "containers")
+_UNIT_RUN = "not stack and not slow and not long and not containers"
 _UNIT_SECONDS = 2.0
 _law = {"in_unit_test": False}
 _spent = {"seconds": 0.0}
@@ -113,6 +113,11 @@ def fresh_database(stack: RealStack) -> Iterator[Callable[[str], Database]]:
 
 
 def _own_stack() -> Iterator[RealStack]:
+    if os.environ.get("LATCHKEY_TEST_STACK", "local") == "containers":
+        from tests.containers import own_container_stack  # testcontainers takes a second to import
+
+        yield from own_container_stack(temporary_layout())
+        return
     layout = temporary_layout()
     found = RealStack(layout)
     try:

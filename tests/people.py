@@ -6,13 +6,29 @@ import email.policy
 import re
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import httpx2
 
-from tests.product import Product
+
+class Installed(Protocol):
+    """A product wherever it runs: base addresses by service, a service client, and what lies behind for who looks there."""
+
+    @property
+    def at(self) -> Mapping[str, str]: ...
+
+    @property
+    def machine(self) -> Mapping[str, Any]: ...
+
+    @property
+    def stack(self) -> Any: ...
+
+    @property
+    def services(self) -> Mapping[str, Any]: ...
+
 
 FORM = {
     "name": "Corner Shop", "email": "shop@example.com", "address": "1 High Street", "country": "GB", "postal_code": "SW1A 1AA",
@@ -23,7 +39,7 @@ FORM = {
 class Developer:
     """Somebody with a browser; `token` is set once signed in."""
 
-    product: Product
+    product: Installed
     http: httpx2.AsyncClient
     email: str = field(default_factory=lambda: f"dev-{secrets.token_hex(6)}@example.com")
     password: str = field(default_factory=lambda: f"correct-horse-{secrets.token_hex(8)}")

@@ -14,7 +14,7 @@ from stack.ports import HOST
 from stack.processes import Command
 from stack.trouble import Trouble
 
-_SETTINGS = """\
+SETTINGS = """\
 process.roles=broker,controller
 node.id=1
 controller.quorum.voters=1@127.0.0.1:{controller}
@@ -63,7 +63,7 @@ class Kafka(Part):
 
     def prepare(self) -> None:
         self._home.mkdir(exist_ok=True)
-        self._settings.write_text(_SETTINGS.format(port=self.port, controller=self._controller_port, home=self._home), "utf-8")
+        self._settings.write_text(SETTINGS.format(port=self.port, controller=self._controller_port, home=self._home), "utf-8")
         if (self._home / "log" / "meta.properties").exists():
             return
         cluster = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")  # it may begin with a dash, hence the = below

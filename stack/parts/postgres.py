@@ -16,7 +16,7 @@ from stack.ports import HOST
 from stack.processes import Command
 from stack.trouble import Trouble
 
-_SETTINGS = {
+SETTINGS = {
     "listen_addresses": HOST,
     "unix_socket_directories": "",
     "password_encryption": "scram-sha-256",
@@ -83,7 +83,7 @@ class Postgres(Part):
         (self.home / "fresh").rename(self.home / "data")
 
     def command(self) -> Command:
-        settings = [f"--{name}={value}" for name, value in {**_SETTINGS, "port": str(self.port)}.items()]
+        settings = [f"--{name}={value}" for name, value in {**SETTINGS, "port": str(self.port)}.items()]
         argv = (str(self._programs() / "postgres"), "-D", str(self.home / "data"), *settings)
         return Command(argv, environment={"LC_ALL": "C", "PATH": os.defpath}, directory=self.home, account=self._account)
 

@@ -13,6 +13,7 @@ from typing import Any, Literal
 import asyncpg
 import httpx2
 from aiokafka import AIOKafkaConsumer
+from latchkey.access import KafkaAccess, options
 from latchkey.envelope import decode, splice
 from latchkey.topics import TOPICS
 
@@ -20,8 +21,7 @@ from shared.rebuild.rebuild import Rebuild, opened
 from shared.rebuild.tables import drop_old
 from shared.store.log import COLUMNS, positioned
 from shared.store.records import Positioned, chain
-from tests.people import Developer, transaction
-from tests.product import Product
+from tests.people import Developer, Installed, transaction
 
 Outcome = Literal["ok", "fail", "unknown"]
 SETTLE_SECONDS = 60.0
@@ -86,7 +86,7 @@ def _outcome(answer: httpx2.Response) -> Outcome:
     return "fail" if unknown and answer.json()["code"] != "service.outcome_unknown" else "unknown"
 
 
-async def check(product: Product, ledger: Ledger) -> Counter[str]:
+async def check(product: Installed, ledger: Ledger) -> Counter[str]:
     """Assert I1–I6 and I8 of everything that was written; answers how many attempts had which outcome."""
     log = {name: await _log(service.database.owner) for name, service in product.services.items()}
     for rows in log.values():
@@ -134,7 +134,7 @@ def _check_told(ledger: Ledger, recorded: Counter[str]) -> None:
     assert (lost, ghosts, twice) == ([], [], [])
 
 
-async def _check_apps(product: Product, ledger: Ledger) -> None:
+async def _check_apps(product: Installed, ledger: Ledger) -> None:
     """I2: one key, one app, whatever was repeated."""
     assert all(len(made) == 1 for made in ledger.apps.values()), ledger.apps
     db = await asyncpg.connect(product.services["registry"].database.owner)
@@ -145,7 +145,7 @@ async def _check_apps(product: Product, ledger: Ledger) -> None:
     assert all(names[f"Shop {key}"] == 1 for key in ledger.apps)
 
 
-async def _check_topics(product: Product, log: dict[str, list[Positioned]]) -> None:
+async def _check_topics(product: Installed, log: dict[str, list[Positioned]]) -> None:
     """I4 and I5: every public event is on Kafka byte for byte, and the first occurrences of a stream are in order."""
     expected = {splice(found.row.public, found.position) for rows in log.values() for found in rows if found.row.public}
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
@@ -166,9 +166,9 @@ async def _check_topics(product: Product, log: dict[str, list[Positioned]]) -> N
         firsts[envelope.subject] = max(last, envelope.streamversion)
 
 
-async def _topics(bootstrap: str) -> list[bytes]:
+async def _topics(kafka: str | KafkaAccess) -> list[bytes]:
     names = [topic.name for topic in TOPICS if not topic.compacted]
-    consumer = AIOKafkaConsumer(*names, bootstrap_servers=bootstrap, auto_offset_reset="earliest", enable_auto_commit=False)
+    consumer = AIOKafkaConsumer(*names, **options(kafka), auto_offset_reset="earliest", enable_auto_commit=False)
     await consumer.start()
     try:
         ends = await consumer.end_offsets(list(consumer.assignment()))
@@ -188,7 +188,7 @@ async def _check_overview(ledger: Ledger, recorded: Counter[str]) -> None:
     assert total == len([name for name in recorded if name in ledger.told])
 
 
-async def _check_projections(product: Product) -> None:
+async def _check_projections(product: Installed) -> None:
     """I6: each inline view is equal to one that is rebuilt from the log, which then takes its place."""
     for name, service in product.services.items():
         wiring = importlib.import_module(f"services.{name}.wiring")

@@ -1,0 +1,179 @@
+"""A deployment by docker-compose as tests see it: what `docker compose` does, the way in through the proxy, and ways in to the stores."""
+
+import json
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from latchkey.access import KafkaAccess
+
+from stack.databases import Database
+from stack.layout import ROOT
+from stack.ports import SERVICES, free_ports
+from stack.services import SCOPES
+
+PROCESSES = tuple(f"{service}-{role}" for service in SERVICES for role in ("main", "worker"))
+STORES = ("postgres", "kafka", "redis")
+LONG_RUNNING = (*STORES, *PROCESSES, "portal", "proxy")
+_READ_ALL = (
+    "import json, pathlib; print(json.dumps({f.name: f.read_text() for f in pathlib.Path('/secrets/admin').iterdir() if f.is_file()}))"
+)
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where the stores are for a program on this machine, and the folder in which mails arrive."""
+
+    bootstrap: KafkaAccess
+    mail_directory: Path
+
+
+@dataclass(frozen=True)
+class Operated:
+    """One service of the deployment as the ledger's checker looks into it."""
+
+    database: Database
+    told: Mapping[str, str]
+
+    def environment(self) -> Mapping[str, str]:
+        """What its processes are told, as far as the checker needs it."""
+        return self.told
+
+
+def left_behind(project: str) -> list[str]:
+    """Containers, volumes and networks of a project."""
+    lists = (("ps", "-aq"), ("volume", "ls", "-q"), ("network", "ls", "-q"))
+    label = f"label=com.docker.compose.project={project}"
+    found = [subprocess.run(["docker", *words, "--filter", label], check=True, capture_output=True, text=True).stdout for words in lists]
+    return [line for text in found for line in text.split()]
+
+
+class Deployment:
+    """One project of docker-compose. Names, ports and folders of its own, so that it stands beside any other."""
+
+    def __init__(self, project: str, folder: Path) -> None:
+        self.project, self._folder = project, folder
+        kept = folder / "ports.json"
+        if not kept.exists():
+            kept.write_text(json.dumps(free_ports(4)), "utf-8")
+        self.port, self._postgres, self._redis, self._kafka = json.loads(kept.read_text("utf-8"))
+        mails = folder / "mail"
+        mails.mkdir(exist_ok=True)
+        mails.chmod(0o777)  # the catcher runs as a user that this machine does not know
+        self._environment = {
+            "LATCHKEY_PORT": str(self.port), "TEST_POSTGRES_PORT": str(self._postgres), "TEST_REDIS_PORT": str(self._redis),
+            "TEST_KAFKA_PORT": str(self._kafka), "TEST_MAIL": str(mails), "COMPOSE_PROFILES": "dev",
+        }  # fmt: skip
+
+    def compose(self, *words: str, check: bool = True, told: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+        """Run `docker compose …` and return what it printed; its failure is the test's unless `check` is false."""
+        command = ["docker", "compose", "-p", self.project, "-f", "docker-compose.yml", "-f", "tests/deploy/ports.yml", *words]
+        given = {**os.environ, **self._environment, **(told or {})}
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=given, stdin=subprocess.DEVNULL)
+        assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        return done
+
+    def up(self) -> None:
+        """Everything serves when this returns."""
+        self.compose("up", "--wait", "--wait-timeout", "600")
+
+    def down(self) -> None:
+        """Nothing is left when this returns."""
+        self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "10")
+
+    def ops(self, service: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
+        """Run an operator's command."""
+        return self.compose("run", "--rm", "--no-deps", f"{service}-ops", *words, check=check)
+
+    def inspect(self, name: str) -> dict[str, Any]:
+        """What the engine knows of a container."""
+        number = self.compose("ps", "-aq", name).stdout.split()[0]
+        found: list[dict[str, Any]] = json.loads(subprocess.run(["docker", "inspect", number], check=True, capture_output=True).stdout)
+        return found[0]
+
+    def kill(self, name: str) -> None:
+        """SIGKILL to everything in the container."""
+        self.compose("kill", "-s", "KILL", name)
+
+    @property
+    def origin(self) -> str:
+        """Where a browser goes."""
+        return f"http://127.0.0.1:{self.port}"
+
+    @property
+    def at(self) -> dict[str, str]:
+        """Base addresses of the services, behind the proxy."""
+        return {service: f"{self.origin}/{service}" for service in SERVICES}
+
+    @cached_property
+    def machine(self) -> dict[str, Any]:
+        """A service client, made the documented way."""
+        scopes = [word for scope in SCOPES for word in ("--scope", scope)]
+        made: dict[str, Any] = json.loads(self.ops("identity", "service-client", "add", "tests", *scopes, "--json").stdout)
+        return made
+
+    @property
+    def secrets(self) -> dict[str, str]:
+        """Every secret by name, as it is now."""
+        done = self.compose("run", "--rm", "--no-deps", "--entrypoint", "python", "databases", "-c", _READ_ALL)
+        read: dict[str, str] = json.loads(done.stdout.strip().splitlines()[-1])
+        return read
+
+    @property
+    def stack(self) -> Stores:
+        """Ways in for the checker, as the user of metrics and a consumer of everything."""
+        return Stores(self.kafka("tests", self._reader), Path(self._environment["TEST_MAIL"]))
+
+    def kafka(self, user: str, password: str) -> KafkaAccess:
+        """Kafka, as this user."""
+        return KafkaAccess(f"127.0.0.1:{self._kafka}", user, password)
+
+    def postgres(self, role: str, password: str, database: str) -> str:
+        """PostgreSQL, as this role."""
+        return f"postgres://{role}:{password}@127.0.0.1:{self._postgres}/{database}"
+
+    def redis(self, user: str, password: str) -> str:
+        """Redis, as this user."""
+        return f"redis://{user}:{password}@127.0.0.1:{self._redis}/0"
+
+    @cached_property
+    def _reader(self) -> str:
+        told = self.compose("run", "--rm", "--no-deps", "consumer", "tests").stdout
+        return next(line.split()[1] for line in told.splitlines() if line.startswith("password"))
+
+    @property
+    def services(self) -> dict[str, Operated]:
+        """What the checker looks into."""
+        words = self.secrets
+        return {
+            name: Operated(
+                Database(
+                    name, *(self.postgres(f"{name}_{role}", words[f"postgres.{name}_{role}"], name) for role in ("owner", "app", "read"))
+                ),
+                {f"{name.upper()}_MASTER_KEY": words[f"{name}.master_key"]},
+            )
+            for name in SERVICES
+        }
+
+
+@contextmanager
+def deployed() -> Iterator[Deployment]:
+    """A deployment that is up; nothing of it is left afterwards. One in the folder LATCHKEY_TEST_DEPLOYMENT_DIR is left running."""
+    shared = os.environ.get("LATCHKEY_TEST_DEPLOYMENT_DIR")
+    folder = Path(shared or tempfile.mkdtemp(prefix="latchkey-deploy-"))
+    made = Deployment(folder.name, folder)
+    try:
+        subprocess.run(["docker", "buildx", "bake", "-f", "docker-compose.yml"], check=True, capture_output=True, cwd=ROOT)
+        made.up()
+        yield made
+    finally:
+        if not shared:
+            made.down()
+            shutil.rmtree(folder, ignore_errors=True)

@@ -1,0 +1,129 @@
+"""Secrets: strong, made once, never shown; weak or missing ones stop the start with a sentence; rotating them loses no request."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+import asyncpg
+import httpx2
+import pytest
+
+from tests.deploy.deployment import LONG_RUNNING, Deployment
+from tests.faults.conftest import under_load
+from tests.faults.ledger import Ledger, check
+from tests.people import Developer
+
+pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+
+
+def test_a_second_start_makes_no_secret(deployment: Deployment) -> None:
+    before = deployment.secrets
+    assert ", 0 of them made now." in deployment.compose("run", "--rm", "--no-deps", "init").stdout
+    assert deployment.secrets == before
+
+
+def test_all_secrets_differ_and_are_strong(deployment: Deployment) -> None:
+    words = {name: word for name, word in deployment.secrets.items() if name not in {"identity.signing_key", "pgpass", "complete"}}
+    assert len(words) > 25
+    assert len(set(words.values())) == len(words)
+    assert all(len(word) >= 43 for word in words.values())
+
+
+@pytest.mark.parametrize(
+    ("name", "text", "needs"),
+    [
+        ("postgres.keys_app", "hunter2", "24 to 200 random letters"),
+        ("kafka.metrics", "a" * 40, "24 to 200 random letters"),
+        ("keys.master_key", "aGVsbG8=", "base64 of 32 random bytes"),
+        ("redis.identity", "", "24 to 200 random letters"),
+    ],
+)
+def test_a_weak_secret_stops_the_start_with_a_sentence(deployment: Deployment, tmp_path: Path, name: str, text: str, needs: str) -> None:
+    (tmp_path / name).write_text(text)
+    done = deployment.compose("run", "--rm", "--no-deps", "init", check=False, told={"LATCHKEY_GIVEN": str(tmp_path)})
+    assert done.returncode == 1
+    assert f"✗ The secret {name} is too weak or malformed: it must be {needs}" in done.stderr
+    assert not text or text not in done.stdout + done.stderr
+
+
+def test_a_lost_secret_is_not_made_anew(deployment: Deployment) -> None:
+    """A new master key would not open what the old one sealed."""
+    remove = "import os; os.rename('/secrets/admin/keys.master_key', '/secrets/admin/away')"
+    back = "import os; os.rename('/secrets/admin/away', '/secrets/admin/keys.master_key')"
+    as_init = ("run", "--rm", "--no-deps", "--entrypoint", "python", "init", "-c")
+    deployment.compose(*as_init, remove)
+    try:
+        done = deployment.compose("run", "--rm", "--no-deps", "init", check=False)
+    finally:
+        deployment.compose(*as_init, back)
+    assert done.returncode == 1
+    assert "The secret keys.master_key was made before and is gone" in done.stderr
+
+
+def test_a_process_without_its_secret_says_so_and_ends(deployment: Deployment) -> None:
+    done = deployment.compose(
+        "run", "--rm", "--no-deps", "-e", "KEYS_MASTER_KEY_FILE=/secrets/registry/master_key", "keys-main", check=False
+    )
+    assert done.returncode == 1
+    assert "KEYS_MASTER_KEY_FILE names a file that cannot be read (Permission denied)." in done.stderr
+
+
+async def test_no_secret_is_in_a_log_or_shown_by_the_engine(deployment: Deployment, ledger: Ledger) -> None:
+    words = [word for name, word in deployment.secrets.items() if len(word) >= 24 and name != "pgpass"]
+    shown = deployment.compose("logs", "--no-color").stdout
+    shown += "".join(repr(deployment.inspect(name)) for name in (*LONG_RUNNING, "init", "databases", "topics"))
+    assert len(shown) > 10_000
+    assert [word for word in [*words, ledger.secret, ledger.developer.password] if word in shown] == []
+
+
+async def test_rotating_passwords_of_the_database_loses_no_request(deployment: Deployment, ledger: Ledger) -> None:
+    old = deployment.secrets["postgres.metrics_app"]
+    async with _all_answered(ledger):
+        assert (
+            "metrics_app has another password." in (await asyncio.to_thread(deployment.compose, "run", "--rm", "rotate", "postgres")).stdout
+        )
+        await asyncio.to_thread(_end_all_connections, deployment)
+    with pytest.raises(asyncpg.InvalidPasswordError):
+        await asyncpg.connect(deployment.postgres("metrics_app", old, "metrics"))
+    await check(deployment, ledger)
+
+
+async def test_rotating_passwords_of_kafka_loses_no_request(deployment: Deployment, ledger: Ledger) -> None:
+    """A worker that is started afterwards gets in with the new password alone; what was written meanwhile reaches Kafka through it."""
+    async with _all_answered(ledger):
+        assert "metrics has another password." in (await asyncio.to_thread(deployment.compose, "run", "--rm", "rotate", "kafka")).stdout
+        await asyncio.to_thread(deployment.compose, "restart", "metrics-worker", "registry-worker")
+    await check(deployment, ledger)
+
+
+async def test_rotating_the_signing_key_signs_nobody_out(deployment: Deployment, http: httpx2.AsyncClient, ledger: Ledger) -> None:
+    async with _all_answered(ledger):
+        assert "signed with key" in (await asyncio.to_thread(deployment.compose, "run", "--rm", "rotate", "signing-key")).stdout
+        await asyncio.to_thread(deployment.compose, "restart", "identity-main", "identity-worker")
+        newcomer = Developer(deployment, http)
+        await newcomer.register()
+        assert (await newcomer.sign_in()).status_code == 201
+        for service, path in (("registry", "/v1/apps"), ("identity", "/v1/account")):
+            assert (await newcomer.call("GET", service, path)).status_code == 200, service
+
+
+def _end_all_connections(deployment: Deployment) -> None:
+    """As a restart of the database would; whoever comes back needs the new password."""
+    end = "SELECT count(pg_terminate_backend(pid)) FROM pg_stat_activity WHERE usename = 'metrics_read'"
+    deployment.compose("exec", "-T", "postgres", "psql", "-U", "postgres", "-c", end)
+
+
+@asynccontextmanager
+async def _all_answered(ledger: Ledger) -> AsyncIterator[None]:
+    """Load before, during and after the block, every attempt of which must have been acknowledged."""
+    async with under_load(ledger, writers=2):
+        yield
+        await asyncio.sleep(3)
+    assert len(ledger.told) > 30
+    assert set(ledger.told.values()) == {"ok"}
+
+
+def test_what_makes_the_secrets_has_no_network(deployment: Deployment) -> None:
+    found = deployment.inspect("init")
+    assert (found["HostConfig"]["NetworkMode"], found["HostConfig"]["ReadonlyRootfs"], found["State"]["ExitCode"]) == ("none", True, 0)
