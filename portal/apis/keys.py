@@ -40,6 +40,20 @@ class Pairs(View):
     next_cursor: str | None
 
 
+class HistoryItem(View):
+    event: str
+    actor: str
+    at: datetime
+    environment: str
+    pair_id: str | None
+    reason: str | None
+
+
+class History(View):
+    items: Sequence[HistoryItem]
+    next_cursor: str | None
+
+
 class Hour(View):
     hour: datetime
     calls: int
@@ -62,6 +76,9 @@ class Keys:
 
     async def pair(self, app_id: str, pair_id: str) -> Pair:
         return await self.calls.read(Pair, f"/v1/apps/{app_id}/keys/{pair_id}")
+
+    async def history(self, app_id: str, *, cursor: str | None = None) -> History:
+        return await self.calls.read(History, f"/v1/apps/{app_id}/keys/history", params=given({"cursor": cursor}))
 
     async def usage(self, app_id: str, pair_id: str, *, hours: int = 24) -> Usage:
         return await self.calls.read(Usage, f"/v1/apps/{app_id}/keys/{pair_id}/usage", params={"hours": hours})

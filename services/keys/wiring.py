@@ -28,6 +28,7 @@ from services.keys.projections.usage import UsageCounter
 from services.keys.projections.verifier_table import VerifierTable
 from services.keys.publications import publish, ring_record, states
 from services.keys.queries.clock import DatabaseClock
+from services.keys.queries.history import HistoryQueries
 from services.keys.queries.pairs import PairQueries
 from services.keys.queries.whereabouts import FOREIGN, REACTIONS, Whereabouts
 from services.keys.reactions import Reactions
@@ -114,7 +115,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         verifying = Verifying(table, tokens, usage, core.clock.now)
         yield create_app(
             SERVICE, routers=[router, verify_docs.router], tokens=tokens, settings=settings,
-            provides=[commands, core.queries, core.whereabouts, verifying, PublicLog(core.pool)],
+            provides=[commands, core.queries, HistoryQueries(core.pool), core.whereabouts, verifying, PublicLog(core.pool)],
             ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
             hot={PATH: VerifyRoute(verifying)}, registry=registry,
         )  # fmt: skip

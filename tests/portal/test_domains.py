@@ -89,3 +89,17 @@ async def test_the_examples_of_the_gateway_tab_work_as_they_stand(developer: Dev
     assert body is not None
     sent = await developer.http.post(endpoint, content=body[1], auth=(keys.secret, ""), headers={"content-type": "application/json"})
     assert sent.status_code == 201
+
+
+async def test_history_says_who_did_what_to_the_keys(developer: Developer, signed_in: SignedIn) -> None:
+    app, page = await developer.add_app(), await signed_in()
+    await generate(page, app["app_id"], "test")
+    await keep(page)
+    await page.get_by_role("navigation", name="App").get_by_role("link", name="History").click()
+    await page.get_by_role("link", name="API keys").click()
+    deeds = page.get_by_role("listitem").filter(has_text="You ·")
+    await expect(deeds).to_have_text(
+        [re.compile("Saw the secret key.*Test", re.DOTALL), re.compile("Generated a key pair.*Test", re.DOTALL)]
+    )
+    await page.goto(f"/pay/apps/{app['app_id']}/history?cursor=nonsense")
+    await expect(page.get_by_text("Registered the app")).to_be_visible()

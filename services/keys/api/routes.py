@@ -6,9 +6,10 @@ from typing import Annotated
 from fastapi import Query, Response
 from latchkey.keyformat import Environment
 
-from services.keys.api.schemas import AppId, Generate, IssuedPair, Pair, PairId, Regenerate, Revoke, Usage
+from services.keys.api.schemas import AppId, Generate, HistoryItem, IssuedPair, Pair, PairId, Regenerate, Revoke, Usage
 from services.keys.commands import KeyCommands
 from services.keys.domain.errors import SecretAlreadyRevealed
+from services.keys.queries.history import HistoryQueries
 from services.keys.queries.pairs import PairQueries
 from services.keys.queries.whereabouts import Whereabouts
 from shared.http.caller import IfMatch, MaybeIfMatch, Person
@@ -21,6 +22,7 @@ SERVICE = "keys"
 router = Router(prefix="/v1/apps/{app_id}/keys", tags=["keys"])
 Commands = Annotated[KeyCommands, provided(KeyCommands)]
 Queries = Annotated[PairQueries, provided(PairQueries)]
+History = Annotated[HistoryQueries, provided(HistoryQueries)]
 Foreign = Annotated[Whereabouts, provided(Whereabouts)]
 Paging = Annotated[Cursors, provided(Cursors)]
 
@@ -52,6 +54,19 @@ async def list_pairs(
         app_id, tenant=caller.account_id, environment=environment, after=after["pair_id"] if after else None, limit=limit + 1
     )
     return Page[Pair].of(rows, limit, lambda last: cursors.make({"pair_id": last.pair_id}, *bound), Pair.of)
+
+
+@router.get("/history")
+async def history(
+    app_id: AppId, caller: Person, queries: History, foreign: Foreign, cursors: Paging, limit: Limit = 25, cursor: CursorText = None,
+) -> Page[HistoryItem]:  # fmt: skip
+    """Who did what to the app's keys when, latest first."""
+    bound = ("history", caller.account_id, app_id)
+    after = cursors.read(cursor, *bound)
+    await foreign.app(app_id, caller.account_id)
+    before = after["before"] if after else None
+    rows = await queries.list_history(app_id, tenant=caller.account_id, before=before, limit=limit + 1)
+    return Page[HistoryItem].of(rows, limit, lambda last: cursors.make({"before": last.position}, *bound), HistoryItem.of)
 
 
 @router.get("/{pair_id}")

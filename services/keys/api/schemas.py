@@ -14,6 +14,7 @@ from services.keys.api.downloads import Downloads
 from services.keys.commands import Issued, Rules
 from services.keys.domain.decisions import OVERLAP_LIMIT_SECONDS
 from services.keys.domain.errors import SecretAlreadyRevealed
+from services.keys.queries.history import HistoryEntry
 from services.keys.queries.pairs import PairView, UsageView
 from shared.http.schemas import Body
 
@@ -108,6 +109,22 @@ class IssuedPair(Pair):
                 "downloads": None if secret is None else Downloads.of(pair, secret),
             }
         )
+
+
+class HistoryItem(BaseModel):
+    """One thing that happened to the app's keys."""
+
+    event: str
+    actor: str
+    at: datetime
+    environment: str
+    pair_id: Annotated[str | None, Field(description="None where it is about all keys of the environment")]
+    reason: str | None
+
+    @classmethod
+    def of(cls, entry: HistoryEntry) -> Self:
+        """The shape of a view."""
+        return cls.model_validate(entry, from_attributes=True)
 
 
 class Hour(BaseModel):

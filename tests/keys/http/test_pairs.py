@@ -55,6 +55,30 @@ async def test_410_for_a_second_look_at_the_secret(keys: Running) -> None:
     assert answer.json()["title"] == "Credentials already viewed or downloaded, try regenerating if lost."
 
 
+async def test_history_is_latest_first_and_paged_and_names_no_secret(keys: Running) -> None:
+    old = await keys.generate("live")
+    new = await keys.regenerate(old)
+    await keys.post(new, "revoke", {"reason": "leaked"})
+    path = f"{keys.path}/history"
+    page = (await keys.http.get(path, params={"limit": 2}, headers=keys.me)).json()
+    answer = await keys.http.get(path, params={"cursor": page["next_cursor"]}, headers=keys.me)
+    rest = answer.json()
+    assert [(row["event"], row["pair_id"]) for row in page["items"] + rest["items"]] == [
+        ("keys.KeyRevoked", new["pair_id"]), ("keys.KeyDisabled", old["pair_id"]), ("keys.KeySecretRevealed", new["pair_id"]),
+        ("keys.KeyRotated", old["pair_id"]), ("keys.KeyPairGenerated", new["pair_id"]), ("keys.KeySecretRevealed", old["pair_id"]),
+        ("keys.KeyPairGenerated", old["pair_id"]),
+    ]  # fmt: skip
+    assert {(row["actor"], row["environment"]) for row in page["items"]} == {(keys.owner, "live")}
+    assert (page["items"][0]["reason"], rest["next_cursor"]) == ("leaked", None)
+    assert old["secret_key"] not in answer.text
+
+
+async def test_history_is_the_owners_alone(keys: Running) -> None:
+    await keys.generate()
+    for path, me, status in ((keys.path, person("acc_stranger"), 404), (keys.path, {}, 401), ("/v1/apps/app_none/keys", keys.me, 404)):
+        assert (await keys.http.get(f"{path}/history", headers=me)).status_code == status
+
+
 async def test_regenerating_gives_a_new_set_and_ends_the_old_one(keys: Running) -> None:
     """S48, S49."""
     old = await keys.generate(scopes=["charge"])
