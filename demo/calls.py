@@ -27,6 +27,7 @@ class Endpoints:
     registry: str
     keys: str
     metrics: str
+    portal: str
     kafka: str
     mail: Path
     service_client: dict[str, str]
@@ -40,6 +41,7 @@ class Endpoints:
             found["registry"],
             found["keys"],
             found["metrics"],
+            found["portal"],
             found["kafka"],
             Path(found["mail"]),
             found["service_client"],
