@@ -23,11 +23,16 @@ class Pages:
     def __init__(self, assets: Assets) -> None:
         self._jinja = Environment(
             loader=FileSystemLoader(FOLDER), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True,
-            auto_reload=False,
+            auto_reload=False, cache_size=-1,
         )  # fmt: skip
         self._jinja.globals |= {"asset": assets.url, "icon": _Icons(STATIC / "icons")}
         self._jinja.filters |= {"when": when, "day": day, "number": number, "amount": amount, "device": device}
         self._jinja.tests |= {"away": lambda thing: isinstance(thing, Away)}
+
+    def compile(self) -> None:
+        """Compile every template now, so that no visitor waits for it."""
+        for name in self._jinja.list_templates():
+            self._jinja.get_template(name)
 
     def render(self, template: str, **context: Any) -> str:
         """The page's HTML."""

@@ -38,7 +38,9 @@ async def build_main(settings: Settings) -> AsyncIterator[ServedApp]:
     }  # fmt: skip
     async with httpx2.AsyncClient(limits=_CONNECTIONS, timeout=None, trust_env=False) as http:
         assets = Assets()
-        parts = Parts(Pages(assets), addresses, http, settings.read_ms / 1000, Refresher(), Places())
+        pages = Pages(assets)
+        pages.compile()
+        parts = Parts(pages, addresses, http, settings.read_ms / 1000, Refresher(), Places())
         yield build_app(settings, parts, assets)
 
 
