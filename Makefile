@@ -13,7 +13,7 @@ only ?= tests
 BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
 GO := $(if $(filter tests tests/ tests/client% tests/journeys%,$(only)),.venv/.go)
 
-.PHONY: help demo up down status logs test test-long test-deploy check bench clean
+.PHONY: help demo up down status logs test test-long test-deploy check bench shots clean
 
 help:  ## this screen
 	@echo "Latchkey: API keys for a payments platform, event-sourced, on PostgreSQL, Valkey and Kafka."
@@ -59,6 +59,9 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 
 bench: $(READY)  ## measure append, relay, rebuild, verify and more against goal, floor and peer
 	@$(IN)python -m benchmarks $(only:tests=)
+
+shots: $(READY) .venv/.browser  ## photograph every page of the portal into .local/shots
+	@$(IN)python -m tests.portal.shots
 
 clean: $(READY)  ## remove the stack with all its data, after asking   (YES=1 does not ask)
 	@$(IN)python -m stack clean $(if $(YES),--yes)

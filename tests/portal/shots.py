@@ -1,0 +1,54 @@
+"""`make shots`: photographs of every page, at three widths and in both themes, into `.local/shots`. Looking at them is for a person."""
+
+import asyncio
+import re
+from typing import Final
+
+import httpx2
+from playwright.async_api import async_playwright
+
+from stack.layout import ROOT
+from stack.testing import RealStack, remove, temporary_layout
+from tests.portal.browsers import Browsing, launch
+from tests.portal.everywhere import SIGNED_OUT, furnish
+from tests.product import Product, running
+
+FOLDER: Final = ROOT / ".local" / "shots"
+WIDTHS: Final = {1440: 900, 768: 1024, 360: 780}
+
+
+def main() -> None:
+    """Start a product of its own, photograph it, stop it."""
+    layout = temporary_layout()
+    stack = RealStack(layout)
+    try:
+        stack.start()
+        with running(stack) as product:
+            asyncio.run(_photograph(product))
+    finally:
+        stack.stop()
+        remove(layout)
+    print(f"{len(list(FOLDER.glob('*.png')))} photographs in {FOLDER.relative_to(ROOT)}")  # noqa: T201  # it talks to a person
+
+
+async def _photograph(product: Product) -> None:
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    async with async_playwright() as playwright, httpx2.AsyncClient(timeout=30) as http:
+        browsing = Browsing(await launch(playwright), product.pages)
+        house = await furnish(product, http)
+        for theme in ("light", "dark"):
+            for width, height in WIDTHS.items():
+                look = {"color_scheme": theme, "viewport": {"width": width, "height": height}}
+                for paths, page in ((SIGNED_OUT, await browsing.page(**look)), (house.paths, await house.page(browsing, **look))):
+                    for path in paths:
+                        await page.goto(path)
+                        await page.wait_for_load_state("networkidle")
+                        name = (
+                            re.sub(r"\W+", "-", path.replace(house.shop.app_id, "app").replace(house.empty, "empty")).strip("-") or "home"
+                        )
+                        await page.screenshot(path=FOLDER / f"{name}-{width}-{theme}.png", full_page=True)
+        await browsing.close()
+
+
+if __name__ == "__main__":
+    main()

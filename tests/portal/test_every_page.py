@@ -1,0 +1,96 @@
+"""What holds on every page: accessible in both themes, narrow, light, guarded by its headers, and quiet in the console."""
+
+import re
+
+import pytest
+from playwright.async_api import Page, Request
+
+from tests.portal.accessibility import violations
+from tests.portal.browsers import Browsing
+from tests.portal.everywhere import SIGNED_OUT, House
+
+pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+WIDTHS = (720, 320)  # 720 is a window of 1440 at 200 % zoom
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+async def test_no_page_violates_wcag_2_2_aa(browsing: Browsing, house: House, theme: str) -> None:
+    signed_out = await browsing.page(color_scheme=theme)
+    signed_in = await house.page(browsing, color_scheme=theme)
+    found = []
+    for page, paths in ((signed_out, SIGNED_OUT), (signed_in, house.paths)):
+        for path in paths:
+            await page.goto(path)
+            found += await violations(page)
+    assert found == []
+
+
+async def test_no_page_scrolls_sideways_when_it_is_narrow_or_zoomed(browsing: Browsing, house: House) -> None:
+    signed_out, signed_in = await browsing.page(), await house.page(browsing)
+    wide = []
+    for page, paths in ((signed_out, SIGNED_OUT), (signed_in, house.paths)):
+        for path in paths:
+            await page.goto(path)
+            for width in WIDTHS:
+                await page.set_viewport_size({"width": width, "height": 800})
+                over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
+                wide += [f"{path} at {width}: {over} px"] if over > 0 else []
+    assert wide == []
+
+
+async def test_every_page_says_what_a_browser_may_do_and_what_it_is(browsing: Browsing, house: House) -> None:
+    page = await house.page(browsing)
+    titles = {}
+    for path in house.paths:
+        answer = await page.goto(path)
+        assert answer is not None
+        headers = await answer.all_headers()
+        policy = headers["content-security-policy"]
+        assert "default-src 'none'" in policy
+        assert "frame-ancestors 'none'" in policy
+        assert "unsafe" not in policy
+        assert headers["x-content-type-options"] == "nosniff"
+        assert "referrer-policy" in headers
+        assert headers["cache-control"] == "no-store"
+        assert await page.locator("h1").count() == 1, path
+        assert await page.locator("html").get_attribute("lang") == "en"
+        titles[path] = await page.title()
+    assert all(re.fullmatch(r"\S.* · Latchkey", title) for title in titles.values()), titles
+    assert len({titles[path] for path in ("/", "/applications", "/pay", "/pay/apps/new", "/account", "/settings")}) == 6
+
+
+async def test_static_files_are_kept_for_ever_under_the_hash_of_what_they_hold(browsing: Browsing, house: House) -> None:
+    page = await house.page(browsing)
+    files: list[Request] = []
+    page.on("requestfinished", lambda request: files.append(request) if "/static/" in request.url else None)
+    await page.goto(house.shop.path)
+    await page.wait_for_load_state("networkidle")
+    assert {file.url.rpartition(".")[2] for file in files} >= {"css", "js", "woff2"}
+    for file in files:
+        answer = await file.response()
+        assert answer is not None
+        assert (await answer.all_headers())["cache-control"] == "public, max-age=31536000, immutable"
+        assert re.search(r"/static/[0-9a-f]{12}/", file.url)
+
+
+async def test_the_focus_is_visible_wherever_it_goes(browsing: Browsing, house: House) -> None:
+    page = await house.page(browsing)
+    for path in ("/pay", "/pay/apps/new", house.shop.path, f"{house.shop.path}/settings/keys"):
+        await page.goto(path)
+        hidden = await _without_outline(page)
+        assert hidden == [], path
+
+
+async def _without_outline(page: Page) -> list[str]:
+    """What shows nothing when it gets the focus by the Tab key, of the first forty."""
+    look = """() => { const one = document.activeElement, style = getComputedStyle(one);
+      return [one.outerHTML.slice(0, 120), one === document.body, style.outlineStyle !== "none" && parseFloat(style.outlineWidth) >= 1,
+              !!one.closest(".choice")] }"""
+    hidden = []
+    for _ in range(40):
+        await page.keyboard.press("Tab")
+        html, nowhere, outlined, framed = await page.evaluate(look)
+        if nowhere:
+            break
+        hidden += [] if outlined or framed else [html]
+    return hidden
