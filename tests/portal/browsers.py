@@ -82,7 +82,7 @@ class Browsing:
         """Leave, and fail the test when a browser complained."""
         for context in self.opened:
             await context.close()
-        assert self.watch.complaints == []
+        assert not self.watch.complaints, "\n".join(self.watch.complaints)
 
 
 async def enter(page: Page, who: Developer) -> None:
