@@ -1,16 +1,24 @@
 """What holds on every page: accessible in both themes, narrow, light, guarded by its headers, and quiet in the console."""
 
 import re
+from statistics import median
 
+import psutil
 import pytest
 from playwright.async_api import Page, Request
 
 from tests.portal.accessibility import violations
 from tests.portal.browsers import Browsing
 from tests.portal.everywhere import SIGNED_OUT, House
+from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
+MOST_BYTES = 150 * 1024
 WIDTHS = (720, 320)  # 720 is a window of 1440 at 200 % zoom
+_SHIFTS = """() => new Promise(done => { let sum = 0;
+  new PerformanceObserver(list => { for (const shift of list.getEntries()) if (!shift.hadRecentInput) sum += shift.value })
+    .observe({ type: "layout-shift", buffered: true });
+  requestAnimationFrame(() => setTimeout(() => done(sum), 50)) })"""
 
 
 @pytest.mark.parametrize("theme", ["light", "dark"])
@@ -36,6 +44,30 @@ async def test_no_page_scrolls_sideways_when_it_is_narrow_or_zoomed(browsing: Br
                 over = await page.evaluate("document.documentElement.scrollWidth - document.documentElement.clientWidth")
                 wide += [f"{path} at {width}: {over} px"] if over > 0 else []
     assert wide == []
+
+
+async def test_no_page_is_heavy_or_moves_while_it_loads(browsing: Browsing, house: House) -> None:
+    heavy, moved = [], []
+    for path in (*SIGNED_OUT, *house.paths):
+        page = await (browsing.page() if path in SIGNED_OUT else house.page(browsing))
+        sent = finished(page)
+        await page.goto(path)
+        await page.wait_for_load_state("networkidle")
+        size = sum([(await request.sizes())["responseBodySize"] for request in sent])
+        assert size > 0, path
+        heavy += [f"{path}: {size} bytes"] if size > MOST_BYTES else []
+        shift = await page.evaluate(_SHIFTS)
+        moved += [f"{path}: {shift:.3f}"] if shift > 0.02 else []
+        await page.context.close()
+    assert heavy == []
+    assert moved == []
+
+
+def finished(page: Page) -> list[Request]:
+    """The requests of the page, as they come."""
+    found: list[Request] = []
+    page.on("requestfinished", lambda request: found.append(request))  # noqa: PLW0108  # Playwright marks the function that it is given
+    return found
 
 
 async def test_every_page_says_what_a_browser_may_do_and_what_it_is(browsing: Browsing, house: House) -> None:
@@ -71,6 +103,21 @@ async def test_static_files_are_kept_for_ever_under_the_hash_of_what_they_hold(b
         assert answer is not None
         assert (await answer.all_headers())["cache-control"] == "public, max-age=31536000, immutable"
         assert re.search(r"/static/[0-9a-f]{12}/", file.url)
+
+
+async def test_a_page_costs_little_beyond_the_calls_that_it_makes(browsing: Browsing, house: House, product: Product) -> None:
+    """Measured as the processor time of the portal's process for a page, its own work and no one else's: at the median 50 ms at most."""
+    page = await house.page(browsing)
+    process = psutil.Process(product.portal.child.pid)
+    spent = {}
+    for path in ("/", "/pay", house.shop.path, f"{house.shop.path}/transactions", f"{house.shop.path}/settings/keys"):
+        each = []
+        for _ in range(11):
+            before = sum(process.cpu_times()[:2])
+            assert (await page.request.get(path)).ok
+            each.append(sum(process.cpu_times()[:2]) - before)
+        spent[path] = median(each)
+    assert max(spent.values()) <= 0.050, spent
 
 
 async def test_the_focus_is_visible_wherever_it_goes(browsing: Browsing, house: House) -> None:
