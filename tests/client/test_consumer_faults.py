@@ -121,7 +121,10 @@ async def test_a_seat_is_not_taken_for_the_one_before_when_it_wants_other_topics
 async def test_who_lost_its_seat_takes_another_and_nobody_is_driven_out(bench: Bench) -> None:
     first = bench.start()
     await bench.until(lambda: first.status.assigned == PARTITIONS)
-    await bench.pool.execute("SELECT pg_terminate_backend(pid) FROM pg_locks WHERE locktype = 'advisory' AND pid <> pg_backend_pid()")
+    await bench.pool.execute(
+        "SELECT pg_terminate_backend(l.pid) FROM pg_locks l JOIN pg_database d ON d.oid = l.database "
+        "WHERE l.locktype = 'advisory' AND d.datname = current_database() AND l.pid <> pg_backend_pid()"
+    )
     second = bench.start()
     await bench.until(lambda: first.status.assigned == second.status.assigned == PARTITIONS // 2)
     await bench.publisher.send_all(EVENTS)
