@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import contextlib
 import importlib
 import itertools
 import secrets
@@ -71,8 +72,15 @@ class Ledger:
                 if answer.status_code == 201:
                     self.apps[key].add(answer.json()["app_id"])
                     break
+                if answer.status_code == 401:
+                    await self._sign_in()
                 await asyncio.sleep(0.1)
             await asyncio.sleep(0.05)
+
+    async def _sign_in(self) -> None:
+        """An access token lives for five minutes, and some runs longer."""
+        with contextlib.suppress(httpx2.HTTPError):
+            await self.developer.sign_in()
 
     def _note(self, batch: Sequence[dict[str, Any]], outcome: Outcome) -> None:
         for item in batch:
@@ -183,6 +191,7 @@ async def _topics(kafka: str | KafkaAccess) -> list[bytes]:
 
 async def _check_overview(ledger: Ledger, recorded: Counter[str]) -> None:
     """I8: each transaction is counted once where the owner looks, as soon as metrics has heard whose app it is."""
+    await ledger.developer.sign_in()  # an access token lives for five minutes, and some runs longer
     assert await ledger.developer.sees(ledger.app_id, SETTLE_SECONDS), f"metrics has not heard of {ledger.app_id}"
     total = (await ledger.developer.overview(ledger.app_id))["total"]
     assert total == len([name for name in recorded if name in ledger.told])
