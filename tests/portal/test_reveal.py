@@ -6,6 +6,7 @@ import pytest
 from playwright.async_api import Dialog, Error, Page, expect
 
 from tests.people import Developer
+from tests.portal.accessibility import violations
 from tests.portal.browsers import Browsing, enter
 from tests.portal.conftest import SignedIn
 from tests.portal.keyring import Shown, generate, keep, pairs_of, regenerate, settings, shown
@@ -81,6 +82,7 @@ async def test_s47_leaving_and_coming_back_by_the_browsers_buttons_shows_no_secr
     with pytest.raises(Error, match="ERR_CACHE_MISS"):
         await page.go_back()
     browsing.watch.forgive("ERR_CACHE_MISS")
+    await page.wait_for_load_state()  # of the browser's own page, which says so
     assert keys.secret not in await page.content()
     await page.reload()
     await expect(page.get_by_text(SEEN)).to_be_visible()
@@ -154,6 +156,15 @@ async def test_the_dialog_closes_only_when_the_owner_says_so(developer: Develope
     await keep(page)
     assert asked == ["beforeunload"]
     await expect(page).to_have_url(re.compile(settings(app["app_id"])))
+
+
+async def test_the_dialog_violates_no_rule_of_accessibility_in_either_theme(developer: Developer, signed_in: SignedIn) -> None:
+    app, page = await developer.add_app(), await signed_in()
+    await generate(page, app["app_id"])
+    await expect(page.get_by_role("dialog")).to_be_visible()
+    for theme in ("light", "dark"):
+        await page.emulate_media(color_scheme=theme, reduced_motion="reduce")
+        assert await violations(page) == []
 
 
 async def test_a_copied_key_is_announced_inside_the_dialog(developer: Developer, signed_in: SignedIn) -> None:
