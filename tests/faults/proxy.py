@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import urlsplit
 
-Verdict = Callable[[bytes], str]  # "pass", "cut before" or "cut after" for what the client sends
+Verdict = Callable[[bytes], str]  # "pass", "cut before", "cut after" or "cut this" for what the client sends
 
 
 @dataclass
@@ -71,6 +71,8 @@ async def _pump(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, prox
             verdict = proxy.verdict(chunk) if judged else "pass"
             if verdict == "cut before":
                 return proxy.cut()
+            if verdict == "cut this":
+                return writer.transport.abort()  # the other direction ends with it, and all other connections stand
             muted = verdict == "cut after" or proxy.muted
             proxy.muted = muted
             if judged or not muted:

@@ -135,7 +135,7 @@ async def test_health_and_openapi_of_the_main_process(identity: Identity) -> Non
     assert set(document["paths"]) == {
         "/v1/accounts", "/v1/accounts/resend", "/v1/accounts/verify", "/v1/account", "/v1/sessions", "/v1/sessions/refresh",
         "/v1/sessions/{session_id}", "/v1/password/forgot", "/v1/password/reset", "/v1/password/change", "/v1/service-tokens",
-        "/.well-known/jwks.json",
+        "/.well-known/jwks.json", "/v1/feed",
     }  # fmt: skip
     assert json.dumps(document["paths"]["/v1/service-tokens"]["post"]["security"]) == '[{"clientSecret": []}]'
     assert {"401", "403"} <= document["paths"]["/v1/sessions"]["post"]["responses"].keys()

@@ -53,9 +53,7 @@ async def everything(developer: Developer) -> None:
         await done(developer, "POST", "registry", f"{of_app}/{command}")
     for command in ("disable", "enable"):
         await done(developer, "POST", "keys", f"{of_keys}/{pair['pair_id']}/{command}")
-    etag = (await done(developer, "GET", "keys", f"{of_keys}/{pair['pair_id']}")).headers["ETag"]
-    body: dict[str, Any] = {"json": {"overlap_seconds": 1}, "headers": {"If-Match": etag}}
-    following = (await done(developer, "POST", "keys", f"{of_keys}/{pair['pair_id']}/regenerate", **body)).json()
+    following = await regenerated(developer, f"{of_keys}/{pair['pair_id']}")
     soon = {"environment": "test", "expires_at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
     await done(developer, "POST", "keys", of_keys, json=soon)
     await asyncio.sleep(3)
@@ -66,6 +64,19 @@ async def everything(developer: Developer) -> None:
     assert (await developer.sign_in()).status_code == 201
     etag = (await done(developer, "GET", "identity", "/v1/account")).headers["ETag"]
     await done(developer, "DELETE", "identity", "/v1/account", headers={"If-Match": etag})
+
+
+async def regenerated(developer: Developer, of_pair: str) -> dict[str, Any]:
+    """The pair that follows. What registry said of the app may reach the ring between the look and the press: then look again."""
+    for _ in range(20):
+        etag = (await done(developer, "GET", "keys", of_pair)).headers["ETag"]
+        press = {"json": {"overlap_seconds": 1}, "headers": {"If-Match": etag}}
+        answer = await developer.call("POST", "keys", f"{of_pair}/regenerate", **press)
+        if answer.status_code != 412:
+            break
+    assert answer.status_code == 201, answer.text
+    following: dict[str, Any] = answer.json()
+    return following
 
 
 async def done(developer: Developer, method: str, service: str, path: str, **rest: Any) -> httpx2.Response:

@@ -82,6 +82,8 @@ def test_down_and_up_find_what_a_killed_supervisor_left(person: Person) -> None:
     person.goes_up()
     orphans = person.pids()
     os.kill(orphans.pop("supervisor"), signal.SIGKILL)
+    while "supervisor" in person.pids():
+        time.sleep(0.01)  # the kernel takes a moment to end what was killed
     assert set(person.pids()) == set(orphans)
     person.goes_up()
     assert not any(map(started_at, orphans.values()))

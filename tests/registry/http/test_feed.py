@@ -17,11 +17,14 @@ from tests.registry.owner import Owner, refused
 from tests.tokens import machine, person
 
 pytestmark = pytest.mark.stack
-READER = machine("feed:registry")
+
+
+def reader() -> dict[str, str]:
+    return machine("feed:registry")
 
 
 async def read(http: httpx2.AsyncClient, **asked: Any) -> dict[str, Any]:
-    answer = await http.get("/v1/feed", params=asked, headers=READER)
+    answer = await http.get("/v1/feed", params=asked, headers=reader())
     assert answer.status_code == 200, answer.text
     found: dict[str, Any] = answer.json()
     return found
@@ -36,7 +39,7 @@ async def test_it_holds_every_public_event_in_its_bytes_and_order(owner: Owner, 
     app = await owner.add()
     await owner.call("PATCH", f"/v1/apps/{app['app_id']}", json={"email": "new@example.com"}, headers={"If-Match": '"1"'})
     await owner.call("POST", f"/v1/apps/{app['app_id']}/disable")
-    answer = await http.get("/v1/feed", params={"limit": 1000}, headers=READER)
+    answer = await http.get("/v1/feed", params={"limit": 1000}, headers=reader())
     events = await frozen(db)
     assert answer.content.startswith(b'{"items":[' + b",".join(events) + b'],"next":')
     assert "new@example.com" not in answer.text
@@ -96,4 +99,4 @@ async def test_only_a_machine_with_the_scope_may_read_it(http: httpx2.AsyncClien
     ):
         refused(await http.get("/v1/feed", headers=headers), status, code)
     for asked in ({"after": -1}, {"limit": 0}, {"limit": 1001}, {"stream": ""}, {"after": 2**63}, {"before": 1}):
-        assert (await http.get("/v1/feed", params=asked, headers=READER)).status_code == 422, asked
+        assert (await http.get("/v1/feed", params=asked, headers=reader())).status_code == 422, asked

@@ -129,7 +129,7 @@ async def test_a_transaction_id_that_a_crash_gave_to_another_is_not_taken_for_ou
 
 async def test_a_connection_lost_before_commit_costs_nobody_anything(database: Database) -> None:
     async with proxy_to(database.app) as proxy, behind(proxy, database) as jars:
-        proxy.verdict = Once(b"INSERT INTO es.events", "cut before")
+        proxy.verdict = Once(b"INSERT INTO es.events", "cut this")
         await asyncio.gather(*(jars.decide(f"jar_{n}", Filling(1), context()) for n in range(5)))
     assert await count(database) == 1
 
