@@ -27,13 +27,14 @@ class BlockingVerifier:
     ) -> None:
         """`ready_seconds` is how long entering the block waits for the table to be read."""
         self._ready_seconds = ready_seconds
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="latchkey verifier", daemon=True)
+        self._thread = threading.Thread(target=self._serve, name="latchkey verifier", daemon=True)
+        self._serving, self._over = threading.Event(), asyncio.Event()
         self._verifier = LocalVerifier(kafka, bound_ms=bound_ms, topic=topic)
 
     def __enter__(self) -> Self:
         """Start to read; raises `TimeoutError` when it cannot answer in time."""
         self._thread.start()
+        self._serving.wait()
         self._run(self._verifier.start())
         if not self._run(self._verifier.ready(self._ready_seconds)):
             self.__exit__(None, None, None)
@@ -43,9 +44,8 @@ class BlockingVerifier:
     def __exit__(self, _kind: type[BaseException] | None, _error: BaseException | None, _trace: TracebackType | None) -> None:
         """Stop; nothing can be asked any more."""
         self._run(self._verifier.stop())
-        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._loop.call_soon_threadsafe(self._over.set)
         self._thread.join(_STOP_SECONDS)
-        self._loop.close()
 
     @property
     def fresh(self) -> bool:
@@ -55,6 +55,14 @@ class BlockingVerifier:
     def check(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """See `LocalVerifier.check_fresh`: at most twice the bound for a key that is not known, else at once."""
         return self._run(self._verifier.check_fresh(key_text, origin=origin, ip=ip, scope=scope))
+
+    def _serve(self) -> None:
+        asyncio.run(self._until_over())  # which ends whatever is left before it closes the loop
+
+    async def _until_over(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._serving.set()
+        await self._over.wait()
 
     def _run(self, work: Coroutine[Any, Any, T]) -> T:
         return asyncio.run_coroutine_threadsafe(work, self._loop).result()

@@ -26,6 +26,7 @@ and tombstones are only kept for 7 days.
 SILENCE_SECONDS: Final = 10.0
 """Beats come several times a second, so a client that gave nothing for so long is thrown away: some never recover by themselves."""
 _DEADLINE_SECONDS: Final = 5.0
+_LEAVE_SECONDS: Final = 2.0
 _log = logging.getLogger("latchkey.verifier")
 
 
@@ -67,9 +68,10 @@ class LiveTable:
             except Exception as error:  # noqa: BLE001 - whatever it is, reading has to go on; until then the answers run out
                 _log.warning("the verifier topic cannot be read: %r", error)
             finally:
-                # It may not let itself be cancelled; it is left behind, and knows by its number that it is not the one that counts.
+                # It may not let itself be cancelled; then it is left behind, and knows by its number that it is not the one that counts.
                 session.cancel()
                 session.add_done_callback(lambda ended: ended.cancelled() or ended.exception())
+                await asyncio.wait({session}, timeout=_LEAVE_SECONDS)
             await asyncio.sleep(min(0.2, self._bound))
 
     async def _until_silent(self, session: "asyncio.Task[None]") -> None:

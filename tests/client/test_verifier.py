@@ -1,6 +1,7 @@
 """The local verifier on a real topic: what it answers, how soon, and that it refuses rather than guesses."""
 
 import asyncio
+import gc
 import threading
 import time
 import uuid
@@ -269,6 +270,7 @@ async def test_the_gate_and_a_program_without_asyncio_judge_by_the_same_table(le
     await until(lambda: verifier.check(key(2)).code is Code.REVOKED)
     assert [await knock(key(1)), await knock(key(2)), await knock("nonsense")] == [200, 401, 401]
     assert await asyncio.to_thread(ask, [key(1), key(2), "nonsense"]) == [Code.VALID, Code.REVOKED, Code.MALFORMED]
+    gc.collect()  # what was left open would complain now
 
 
 def test_a_blocking_verifier_that_cannot_read_says_so_and_leaves_no_thread(stack: RealStack) -> None:
@@ -277,3 +279,4 @@ def test_a_blocking_verifier_that_cannot_read_says_so_and_leaves_no_thread(stack
     with pytest.raises(TimeoutError, match="could not be read"):
         blocking.__enter__()
     assert "latchkey verifier" not in {thread.name for thread in threading.enumerate()}
+    gc.collect()  # what was left open would complain now
