@@ -48,7 +48,7 @@ async def give_up(kafka: AIOKafkaConsumer) -> None:
         # A static member would go without a word, and its partitions wait for it until its session ends. That is right for one that was
         # killed and comes back; who goes in order gives them to the others at once.
         if kafka._coordinator is not None:  # noqa: SLF001 - aiokafka leaves no other way; there is none when the start failed
-            kafka._coordinator._group_instance_id = None  # noqa: SLF001
+            kafka._coordinator._group_instance_id = None  # noqa: SLF001 - the same
         await within(_STOP_SECONDS, kafka.stop())
 
 
