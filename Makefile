@@ -57,7 +57,7 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 	$(IN)python -m shared.http.error_pages --check
 	$(IN)pytest -q -m "not stack and not slow and not long and not containers"
 
-bench: $(READY)  ## measure append, relay, rebuild, verify and more against goal, floor and peer
+bench: $(READY) .venv/.load  ## measure append, relay, rebuild, verify and more against goal, floor and peer
 	@$(IN)python -m benchmarks $(only:tests=)
 
 shots: $(READY) .venv/.browser  ## photograph every page of the portal into .local/shots
@@ -68,6 +68,9 @@ clean: $(READY)  ## remove the stack with all its data, after asking   (YES=1 do
 
 $(READY): $(MEMBERS) stack/bootstrap.sh
 	@bash stack/bootstrap.sh
+
+.venv/.load: stack/bootstrap.sh | $(READY)
+	@bash stack/bootstrap.sh load
 
 .venv/.browser: stack/bootstrap.sh | $(READY)
 	@bash stack/bootstrap.sh browser

@@ -17,6 +17,8 @@ async def run(stack: RealStack) -> list[Figure]:
     async with product_with_keys(stack) as running:
         verifier = LocalVerifier(stack.bootstrap, bound_ms=1000)
         await verifier.start()
+        if not await verifier.ready(60):
+            raise TimeoutError("the verifier topic could not be read")
         key = running.pair["secret_key"]
         if (await verifier.check_fresh(key)).code is not Code.VALID:
             raise RuntimeError("the key is not known")

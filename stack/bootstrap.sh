@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Bring what a clean machine lacks: system packages, a virtual environment, uv in it, the locked dependencies.
 # The Makefile runs it when .venv/.ready is missing or older than the lock, and not otherwise. With the word `browser` it brings Chromium
-# instead, which only the tests of the portal need, and with `go` the Go toolchain, which only those of examples/audit-go need; the Makefile
-# asks for each once, before the first run that includes them.
+# instead, which only the tests of the portal need, with `go` the Go toolchain, which only those of examples/audit-go need, and with `load` wrk,
+# which only the benchmarks need; the Makefile asks for each once, before the first run that includes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -20,6 +20,12 @@ install() {  # system packages, as root or through a sudo that asks nothing; els
     "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" \
         >/dev/null </dev/null || stop "apt-get could not install $*; its words stand above."
 }
+
+if [ "${1:-}" = load ]; then
+    command -v wrk >/dev/null || install wrk
+    touch .venv/.load
+    exit
+fi
 
 if [ "${1:-}" = go ]; then
     command -v go >/dev/null || install golang-go
