@@ -50,7 +50,7 @@ def _next(story: Story, developer: Developer, *, keep: bool) -> None:
         story.say(f"{developer.at.registry}/openapi.json, and the same of the other three")
         story.say("make status · make logs of=keys-worker · kill -9 a process and look again · make down")
     else:
-        story.say("make demo keep=1   the same, and the stack stays up: its pages are on the port 8080, with an account that is ready")
+        story.say(f"make demo keep=1   the same, and its pages stay up at {developer.at.portal}, with an account that is ready")
         story.say("make up            the stack alone; make status says where everything listens")
 
 
