@@ -92,9 +92,17 @@ def breakable_stack(_stack_to_break: RealStack) -> Iterator[RealStack]:
 
 
 @pytest.fixture(scope="session")
-def product(_stack_to_break: RealStack) -> Iterator[Product]:
-    """Return the whole product, all eight processes; a test that breaks one, or a part, starts it again."""
-    with running(_stack_to_break) as made:
+def _stack_of_product() -> Iterator[RealStack]:
+    yield from _own_stack()
+
+
+@pytest.fixture(scope="session")
+def product(_stack_of_product: RealStack) -> Iterator[Product]:
+    """Return the whole product, all eight processes; a test that breaks one, or a part, starts it again.
+
+    It has a stack to itself: its relays write to the same topics as the toy's, and would answer there for what a test took away.
+    """
+    with running(_stack_of_product) as made:
         yield made
 
 
