@@ -3,6 +3,7 @@
 import os
 import random
 import socket
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from stack.layout import Layout, read_json, write_json
@@ -60,17 +61,20 @@ def free_part_ports(layout: Layout) -> PartPorts:
     return PartPorts(**kept)
 
 
-def free_ports(count: int) -> list[int]:
-    """Return ports that nobody listens on.
+def free_ports(count: int, *, beside: Collection[int] = ()) -> list[int]:
+    """Return ports that nobody listens on, and neither on those that lie so far above each of them, as `beside` says.
 
     They lie below the range from which the kernel gives ports to outgoing connections, so that a part that a test
     stops finds its own port still free when it starts again.
     """
     found: list[int] = []
+    taken: set[int] = set()
     while len(found) < count:
-        port = random.SystemRandom().randrange(20000, 32000)
-        if port not in found and is_free(port):
+        port = random.SystemRandom().randrange(20000, 32000 - max(beside, default=0))
+        wanted = {port, *(port + above for above in beside)}
+        if wanted.isdisjoint(taken) and all(map(is_free, wanted)):
             found.append(port)
+            taken |= wanted
     return found
 
 

@@ -143,8 +143,8 @@ def running(stack: RealStack) -> Iterator[Product]:
 
 
 def _ports() -> tuple[dict[str, int], int, int]:
-    """Ports of the services, the portal and a name server; 1000 and 2000 above they are still below those of outgoing connections."""
-    *of_services, of_portal, of_dns = (port - 4000 for port in free_ports(len(SERVICES) + 2))
+    """Ports of the services, the portal and a name server; those of the health pages above them are free too."""
+    *of_services, of_portal, of_dns = free_ports(len(SERVICES) + 2, beside=HEALTH.values())
     return dict(zip(SERVICES, of_services, strict=True)), of_portal, of_dns
 
 
