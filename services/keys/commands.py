@@ -43,13 +43,13 @@ class Issued:
 class Whereabouts(Protocol):
     """Where the things are that a command names."""
 
-    async def app(self, app_id: str, owner_id: str) -> App:
+    async def get_app(self, app_id: str, owner_id: str) -> App:
         """The app. Raises AppNotFound, also for another owner's, once it had the time to arrive."""
 
-    async def ring_of_pair(self, app_id: str, pair_id: str, owner_id: str) -> str:
+    async def get_ring_of_pair(self, app_id: str, pair_id: str, owner_id: str) -> str:
         """The ring of the pair. Raises PairNotFound, also for another owner's."""
 
-    async def subscription(self, app: App) -> Standing:
+    async def get_subscription(self, app: App) -> Standing:
         """What the subscription that the app lives under says; one that nobody has heard of counts as ended."""
 
 
@@ -71,7 +71,7 @@ class KeyCommands:
 
     async def generate(self, app_id: str, environment: Environment, rules: Rules, context: Context) -> Issued:
         """Make the app's first pair in this environment, or one after the last was turned off."""
-        app = await self._whereabouts.app(app_id, context.tenant)
+        app = await self._whereabouts.get_app(app_id, context.tenant)
         place = Place(app.app_id, environment, app.owner_id)
         await self.follow_subscription(app, place, context)
         made, secret_key = _minted(environment, rules)
@@ -81,7 +81,7 @@ class KeyCommands:
 
     async def regenerate(self, app_id: str, pair_id: str, *, overlap_seconds: int, context: Context) -> Issued:
         """Make a new pair; the old one is refused at once, or when the overlap is over."""
-        ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
+        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
         environment = (await self._keyrings.load(ring_id)).state.place.environment
         made, secret_key = _minted(environment, Rules())
         decision = partial(decisions.regenerate, pair_id=pair_id, pair=made, overlap_seconds=overlap_seconds, now=self._now())
@@ -90,17 +90,17 @@ class KeyCommands:
 
     async def disable(self, app_id: str, pair_id: str, context: Context) -> Ring:
         """Refuse both keys of the pair until it is enabled."""
-        ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
+        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
         return await self._decide(ring_id, partial(decisions.disable, pair_id=pair_id, now=self._now()), context)
 
     async def enable(self, app_id: str, pair_id: str, context: Context) -> Ring:
         """Let a disabled pair work again."""
-        ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
+        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
         return await self._decide(ring_id, partial(decisions.enable, pair_id=pair_id, now=self._now()), context)
 
     async def revoke(self, app_id: str, pair_id: str, *, reason: str, context: Context) -> Ring:
         """Refuse both keys of the pair for ever."""
-        ring_id = await self._whereabouts.ring_of_pair(app_id, pair_id, context.tenant)
+        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
         return await self._decide(ring_id, partial(decisions.revoke, pair_id=pair_id, reason=reason), context)
 
     async def settle(self, ring_id: str, context: Context) -> Ring:
@@ -122,10 +122,10 @@ class KeyCommands:
         so it is read again until it has not moved.
         """
         plain = replace(context, expected=None, idempotency=None)
-        standing = await self._whereabouts.subscription(app)
+        standing = await self._whereabouts.get_subscription(app)
         while True:
             await self.stand(place, standing, plain)
-            latest = await self._whereabouts.subscription(app)
+            latest = await self._whereabouts.get_subscription(app)
             if latest == standing:
                 return
             standing = latest

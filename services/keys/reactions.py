@@ -41,7 +41,7 @@ class Reactions:
         if isinstance(data, registry.AppRegistered):
             await self._in_view(event)
             app = App(data.app_id, data.owner_id, data.product_id)
-            erased = await self._whereabouts.erased(app.owner_id)
+            erased = await self._whereabouts.find_erasure(app.owner_id)
             for place in app.places():
                 await self._commands.follow_subscription(app, place, _context(event))
                 if erased:
@@ -68,7 +68,7 @@ class Reactions:
         data = event.data
         if isinstance(data, registry.ServiceSubscribed | registry.ServiceUnsubscribed):
             await self._in_view(event)
-            for app in await self._whereabouts.apps_of(data.account_id, data.product_id):
+            for app in await self._whereabouts.list_apps_of(data.account_id, data.product_id):
                 for place in app.places():
                     await self._commands.follow_subscription(app, place, _context(event))
 
@@ -76,7 +76,7 @@ class Reactions:
         """Every pair of every app of the account is revoked."""
         await self._in_view(event)
         erased = Standing(SuspensionReason.ACCOUNT_ERASED, event.subject, event.streamversion, suspends=True)
-        for app in await self._whereabouts.apps_of(event.subject):
+        for app in await self._whereabouts.list_apps_of(event.subject):
             for place in app.places():
                 await self._commands.erase(place, erased, _context(event))
 

@@ -13,15 +13,21 @@ _WRITES = re.compile(r"\b(INSERT\s+INTO|UPDATE\s+\w+\s+SET|DELETE\s+FROM)\b")
 _HTTP = re.compile(r"\b(fastapi|starlette)\b")
 _CLOCK = re.compile(r"datetime\.now\(|utcnow\(|time\.time\(\)")
 _AWAIT = re.compile(r"\bawait\b")
+_TRANSACTION = re.compile(r"\.transaction\(")
+_CALLS = re.compile(r"\b(httpx2|aiokafka|redis|smtplib|aiosmtplib)\b")
 
+_NO_TRANSACTION = {_TRANSACTION: "append, consumer and rebuild open the transactions"}
 MUST_NOT = {
-    "commands": {_SQL: "a command holds no SQL", _HTTP: "a command knows no HTTP"},
-    "queries": {_WRITES: "a query writes nothing", _HTTP: "a query knows no HTTP"},
-    "projections": {_HTTP: "a projection knows no HTTP", _CLOCK: "a projection reads no clock"},
+    "domain": {_SQL: "the domain holds no SQL"},
+    "commands": {_SQL: "a command holds no SQL", _HTTP: "a command knows no HTTP", **_NO_TRANSACTION},
+    "queries": {_WRITES: "a query writes nothing", _HTTP: "a query knows no HTTP", **_NO_TRANSACTION},
+    "projections": {_HTTP: "a projection knows no HTTP", _CLOCK: "a projection reads no clock", _CALLS: "a projection calls nobody"},
     "publications": {_SQL: "a publication loads nothing", _AWAIT: "a publication waits for nothing"},
-    "reactions": {_SQL: "a reaction gives commands and writes nothing itself"},
-    "api": {_SQL: "a route holds no SQL"},
+    "reactions": {_SQL: "a reaction gives commands and writes nothing itself", **_NO_TRANSACTION},
+    "api": {_SQL: "a route holds no SQL", **_NO_TRANSACTION},
+    "wiring": {_SQL: "the wiring decides nothing and reads nothing", **_NO_TRANSACTION},
 }
+ROOM_MOST = 250
 _VERBS = frozenset(("get", "post", "put", "patch", "delete"))
 _READMES = (
     *("shared", "client", "portal", "stack", "tests"),
@@ -44,6 +50,8 @@ def _of_one(file: Source) -> Iterator[str]:
     if parts[0] != "services" or len(parts) < 3:
         return
     room = parts[2].removesuffix(".py")
+    if file.lines > ROOM_MOST:
+        yield f"{file.path}: {file.lines} lines; beyond {ROOM_MOST} a room becomes a folder, split by noun"
     for number, line in enumerate(file.text.splitlines(), 1):
         yield from (f"{file.path}:{number}: {why}" for pattern, why in MUST_NOT.get(room, {}).items() if pattern.search(line))
         if "os.environ" in line and room != "settings":

@@ -49,7 +49,7 @@ async def list_pairs(
     bound = ("pairs", caller.account_id, app_id, environment)
     after = cursors.read(cursor, *bound)
     await wait_for(position, "registry", foreign)
-    await foreign.app(app_id, caller.account_id)
+    await foreign.get_app(app_id, caller.account_id)
     rows = await queries.list_pairs(
         app_id, tenant=caller.account_id, environment=environment, after=after["pair_id"] if after else None, limit=limit + 1
     )
@@ -63,7 +63,7 @@ async def history(
     """Who did what to the app's keys when, latest first."""
     bound = ("history", caller.account_id, app_id)
     after = cursors.read(cursor, *bound)
-    await foreign.app(app_id, caller.account_id)
+    await foreign.get_app(app_id, caller.account_id)
     before = after["before"] if after else None
     rows = await queries.list_history(app_id, tenant=caller.account_id, before=before, limit=limit + 1)
     return Page[HistoryItem].of(rows, limit, lambda last: cursors.make({"before": last.position}, *bound), HistoryItem.of)

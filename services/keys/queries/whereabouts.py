@@ -27,7 +27,7 @@ class Whereabouts:
     def __init__(self, pool: asyncpg.Pool) -> None:
         self._pool = pool
 
-    async def app(self, app_id: str, owner_id: str) -> App:
+    async def get_app(self, app_id: str, owner_id: str) -> App:
         """The owner's app. One that was registered a moment ago may still be on its way, so this waits up to 2 s for it.
 
         Raises AppNotFound, also for another owner's app and after the same time, so that nobody learns which apps there are.
@@ -40,12 +40,12 @@ class Whereabouts:
             pause = min(2 * pause, 0.05)
         return App(*row)
 
-    async def apps_of(self, owner_id: str, product_id: str | None = None) -> Sequence[App]:
+    async def list_apps_of(self, owner_id: str, product_id: str | None = None) -> Sequence[App]:
         """The account's apps, under one product when that is given."""
         statement = f"{_APPS} WHERE owner_id = $1 AND ($2::text IS NULL OR product_id = $2) ORDER BY app_id"
         return [App(*row) for row in await self._pool.fetch(statement, owner_id, product_id)]
 
-    async def ring_of_pair(self, app_id: str, pair_id: str, owner_id: str) -> str:
+    async def get_ring_of_pair(self, app_id: str, pair_id: str, owner_id: str) -> str:
         """Raises PairNotFound, also for a pair of another app or owner."""
         ring_id: str | None = await self._pool.fetchval(
             """SELECT ring_id FROM pairs JOIN keyrings USING (ring_id) WHERE pair_id = $1 AND app_id = $2 AND tenant = $3""",
@@ -55,7 +55,7 @@ class Whereabouts:
             raise PairNotFound
         return ring_id
 
-    async def subscription(self, app: App) -> Standing:
+    async def get_subscription(self, app: App) -> Standing:
         """What the subscription that the app lives under says; one that nobody has heard of counts as ended, at version 0."""
         row = await self._pool.fetchrow(
             "SELECT subscription_id, version, NOT subscribed FROM subscriptions WHERE account_id = $1 AND product_id = $2",
@@ -64,7 +64,7 @@ class Whereabouts:
         source, version, ended = row or (derived_id("sub", app.owner_id, app.product_id), 0, True)
         return Standing(SuspensionReason.UNSUBSCRIBED, source, version, ended)
 
-    async def erased(self, account_id: str) -> Standing | None:
+    async def find_erasure(self, account_id: str) -> Standing | None:
         """That the account is gone, when it is."""
         version = await self._pool.fetchval("SELECT version FROM erased_accounts WHERE account_id = $1", account_id)
         return None if version is None else Standing(SuspensionReason.ACCOUNT_ERASED, account_id, version, suspends=True)

@@ -91,7 +91,7 @@ async def file(
 ) -> Response:
     """The same rows as the list, as a file; its last line says how many there are."""
     await wait_for(position, "registry", apps)
-    pages = await lists.file_rows(caller.account_id, app_id, asked, datetime.now(UTC), search=transaction_id)
+    pages = await lists.list_file_pages(caller.account_id, app_id, asked, datetime.now(UTC), search=transaction_id)
     named = {"content-disposition": f'attachment; filename="transactions-{app_id}.csv"'}
     return StreamingResponse(files.lines(pages, asked.zone), headers=named, media_type="text/csv; charset=utf-8")
 

@@ -45,7 +45,7 @@ class ListQueries:
         await self._checked(account_id, app_id, filters, now)
         return await self._page(app_id, filters, search, after or NEWEST, limit)
 
-    async def file_rows(
+    async def list_file_pages(
         self, account_id: str, app_id: str, filters: Filters, now: datetime, *, search: str | None
     ) -> AsyncIterator[list[Listed]]:
         """All of them in pages, the newest first, without holding a connection between two. Refuses as the list does, at once."""
