@@ -1,19 +1,22 @@
 """What holds on every page: accessible in both themes, narrow, light, guarded by its headers, and quiet in the console."""
 
+import asyncio
 import re
+import time
 from statistics import median
 
 import psutil
 import pytest
-from playwright.async_api import Page, Request
+from playwright.async_api import Page, Request, Route
 
 from tests.portal.accessibility import violations
-from tests.portal.browsers import Browsing
+from tests.portal.browsers import PATIENCE_MS, Browsing
 from tests.portal.everywhere import SIGNED_OUT, House
 from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 MOST_BYTES = 150 * 1024
+MOST_SHIFT = 0.001
 WIDTHS = (720, 320)  # 720 is a window of 1440 at 200 % zoom
 _SHIFTS = """() => new Promise(done => { let sum = 0;
   new PerformanceObserver(list => { for (const shift of list.getEntries()) if (!shift.hadRecentInput) sum += shift.value })
@@ -46,8 +49,8 @@ async def test_no_page_scrolls_sideways_when_it_is_narrow_or_zoomed(browsing: Br
     assert wide == []
 
 
-async def test_no_page_is_heavy_or_moves_while_it_loads(browsing: Browsing, house: House) -> None:
-    heavy, moved = [], []
+async def test_no_page_is_heavy(browsing: Browsing, house: House) -> None:
+    heavy = []
     for path in (*SIGNED_OUT, *house.paths):
         page = await (browsing.page() if path in SIGNED_OUT else house.page(browsing))
         sent = finished(page)
@@ -56,11 +59,47 @@ async def test_no_page_is_heavy_or_moves_while_it_loads(browsing: Browsing, hous
         size = sum([(await request.sizes())["responseBodySize"] for request in sent])
         assert size > 0, path
         heavy += [f"{path}: {size} bytes"] if size > MOST_BYTES else []
-        shift = await page.evaluate(_SHIFTS)
-        moved += [f"{path}: {shift:.3f}"] if shift > 0.02 else []
         await page.context.close()
     assert heavy == []
+
+
+@pytest.mark.parametrize("width", [1440, 360])
+async def test_no_page_moves_while_it_loads_however_late_its_fonts_and_scripts_come(browsing: Browsing, house: House, width: int) -> None:
+    moved = []
+    for path in (*SIGNED_OUT, *house.paths):
+        look = {"viewport": {"width": width, "height": 900}}
+        page = await (browsing.page(**look) if path in SIGNED_OUT else house.page(browsing, **look))
+        await page.route(re.compile(r"\.(woff2|js)$"), _late)
+        await page.goto(path)
+        await page.wait_for_load_state("networkidle")
+        shift = await page.evaluate(_SHIFTS)
+        moved += [f"{path}: {shift:.4f}"] if shift > MOST_SHIFT else []
+        await page.context.close()
     assert moved == []
+
+
+async def _late(route: Route) -> None:
+    """Well after the page was first drawn."""
+    await asyncio.sleep(0.3)
+    await route.continue_()
+
+
+async def test_a_font_that_came_late_is_there_on_a_later_page(browsing: Browsing) -> None:
+    page = await browsing.page()
+    await page.goto("/sign-in")
+    debugger = await page.context.new_cdp_session(page)
+    await debugger.send("DOM.enable")
+    await debugger.send("CSS.enable")
+
+    async def used(css: str) -> set[str]:
+        root = (await debugger.send("DOM.getDocument"))["root"]["nodeId"]
+        node = (await debugger.send("DOM.querySelector", {"nodeId": root, "selector": css}))["nodeId"]
+        return {font["familyName"] for font in (await debugger.send("CSS.getPlatformFontsForNode", {"nodeId": node}))["fonts"]}
+
+    until = time.monotonic() + PATIENCE_MS / 1000
+    while await used("h1") != {"Geist"} or await used("code") != {"Geist Mono"}:
+        assert time.monotonic() < until, (await used("h1"), await used("code"))
+        await page.reload()
 
 
 def finished(page: Page) -> list[Request]:

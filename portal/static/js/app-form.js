@@ -4,8 +4,6 @@ const MOST_BYTES = 102_400;
 const form = document.querySelector("[data-app-form]");
 const { country, state, phone, postal_code: postalCode, logo, name, email, address } = form.elements;
 
-for (const part of document.querySelectorAll("[data-without-script]")) part.hidden = true;
-
 // The states of another country are of no use: they go at once, and the new ones come.
 let asked = "";
 country.addEventListener("change", async () => {
