@@ -16,6 +16,10 @@ from services.keys.queries.whereabouts import Whereabouts
 from shared.store.records import Context
 
 
+class ViewParked(Exception):
+    """What the reaction looks into cannot be had before an operator has dealt with it."""
+
+
 class Reactions:
     """One method an event. Whoever reads a view waits until the event itself is in it: of two events that cross, one sees the other."""
 
@@ -88,7 +92,11 @@ class Reactions:
                 await self._commands.stand(place, standing, _context(event))
 
     async def _in_view(self, event: Envelope) -> None:
+        """Raises NotYet while the views are on their way, and ViewParked, which puts this event aside too, when they are not: it would
+        otherwise hold up what other apps and accounts have said since, and their keys with it."""
         if not await self._whereabouts.arrived(event.subject, event.streamversion):
+            if await self._whereabouts.is_parked(event.subject, event.streamversion):
+                raise ViewParked(f"the foreign views put {event.subject} aside: try that again first, then this")
             raise NotYet
 
 

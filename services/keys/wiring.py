@@ -24,7 +24,7 @@ from services.keys.domain.events import STORED, KeyringEvent
 from services.keys.domain.keyring import Keyring
 from services.keys.projections.foreign import Apps, ErasedAccounts, Foreign, Subscriptions
 from services.keys.projections.keyrings import Keyrings
-from services.keys.projections.usage import UsageCounter
+from services.keys.projections.usage import FOLD_SECONDS, UsageCounter, fold
 from services.keys.projections.verifier_table import VerifierTable
 from services.keys.publications import publish, ring_record, states
 from services.keys.queries.clock import DatabaseClock
@@ -134,6 +134,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
             *worker.relay(relay_settings, core.wake, core.pool, registry),
             *listeners(core, commands, settings.kafka, LISTENS_TO, feeds),
             worker.forgetting(settings.database_url, core.pool),
+            worker.timer("old usage", settings.database_url, FOLD_SECONDS, lambda: fold(core.pool, core.clock.now())),
             worker.timer("deadlines", settings.database_url, 0.0, Deadlines(commands, core.queries, core.clock.now).settle),
         ]
         yield worker.Worker(parts, registry, host=settings.host, port=settings.port + WORKER_INTERNAL)

@@ -92,6 +92,8 @@ def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: 
     if public is not None:
         frozen = _encoded(kind, public, at.stream_id, streamversion, context)
         records = kind.states(event, state, streamversion)
+        if any(record.text is not None and len(record.text.encode()) > PUBLIC_LIMIT for record in records):
+            raise PublicEventTooLarge
         states = json.dumps([[record.topic, at.stream_id, record.text] for record in records]) if records else None
     row = Row(
         stream_type=kind.name, stream_id=at.stream_id, version=version, type=name, schema_version=schema, data=data,

@@ -9,7 +9,7 @@ from latchkey.consumer.parking import NotParkedError, ParkedRecord, parked_disca
 from latchkey.consumer.plan import Place, Reason
 from latchkey.consumer.policy import Policy, Start, Status
 from latchkey.consumer.tables import begin_from, install
-from latchkey.consumer.waiting import wait_for
+from latchkey.consumer.waiting import is_parked, wait_for
 
 __all__ = [
     "Consumer",
@@ -30,6 +30,7 @@ __all__ = [
     "Status",
     "begin_from",
     "install",
+    "is_parked",
     "parked_discard",
     "parked_list",
     "parked_retry",

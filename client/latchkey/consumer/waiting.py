@@ -10,6 +10,17 @@ from latchkey.consumer.tables import checked_schema
 _FIRST, _LONGEST = 0.002, 0.05
 
 
+async def is_parked(
+    pool: asyncpg.Pool, projection: str, stream_id: str, version: int, *, projection_version: int = 1, schema: str = "latchkey"
+) -> bool:
+    """Whether the projection put this version of the stream aside, or one before it: then it does not get there by itself."""
+    query = (
+        f"SELECT EXISTS (SELECT FROM {checked_schema(schema)}.parked "
+        "WHERE projection = $1 AND version = $2 AND stream_id = $3 AND stream_version <= $4)"
+    )
+    return bool(await pool.fetchval(query, projection, projection_version, stream_id, version))
+
+
 async def wait_for(
     pool: asyncpg.Pool,
     projection: str,

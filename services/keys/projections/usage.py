@@ -3,12 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import asyncpg
 
 FLUSH_SECONDS: Final = 60.0
+FOLD_SECONDS: Final = 3_600.0
+KEPT_DAYS: Final = 90
 _HOUR: Final = 3600.0
 _AWAY: Final = (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError)
 _CALLS: Final = """
@@ -19,6 +21,16 @@ _LAST_USED: Final = """
 INSERT INTO key_last_used AS held (pair_id, last_used_at) SELECT * FROM unnest($1::text[], $2::timestamptz[]) AS u (pair_id, last_used_at)
 ORDER BY pair_id ON CONFLICT (pair_id) DO UPDATE SET last_used_at = greatest(held.last_used_at, excluded.last_used_at)
 """
+_FOLD: Final = """
+WITH old AS (DELETE FROM key_calls WHERE hour > 'epoch' AND hour < $1 RETURNING pair_id, calls)
+INSERT INTO key_calls AS held (pair_id, hour, calls) SELECT pair_id, 'epoch', sum(calls) FROM old GROUP BY pair_id ORDER BY pair_id
+ON CONFLICT (pair_id, hour) DO UPDATE SET calls = held.calls + excluded.calls
+"""
+
+
+async def fold(pool: asyncpg.Pool, now: datetime) -> None:
+    """Keep the hours of the last KEPT_DAYS; those before become one number a pair, so that its total stays and its rows are bounded."""
+    await pool.execute(_FOLD, now - timedelta(days=KEPT_DAYS))
 
 
 class UsageCounter:

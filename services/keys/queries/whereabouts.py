@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Final
 
 import asyncpg
-from latchkey.consumer import wait_for
+from latchkey.consumer import is_parked, wait_for
 
 from services.keys.domain.apps import App
 from services.keys.domain.errors import AppNotFound, PairNotFound
@@ -72,6 +72,10 @@ class Whereabouts:
     async def arrived(self, stream_id: str, version: int) -> bool:
         """Whether a foreign stream's version is in the views, after waiting for it up to 2 s."""
         return await wait_for(self._pool, FOREIGN, stream_id, version, ARRIVAL_SECONDS)
+
+    async def is_parked(self, stream_id: str, version: int) -> bool:
+        """Whether the views put that version aside, or one before it."""
+        return await is_parked(self._pool, FOREIGN, stream_id, version)
 
     async def reached(self, stream_id: str, version: int) -> bool:
         """Whether everything that keys does about this version of a foreign stream has been done."""

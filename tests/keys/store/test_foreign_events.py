@@ -20,6 +20,7 @@ from latchkey.events.registry import (
     ServiceSubscribed,
     ServiceUnsubscribed,
 )
+from latchkey.partitioning import partition_of
 from latchkey.topics import BY_NAME
 
 from services.keys.commands import KeyCommands
@@ -158,6 +159,21 @@ async def test_a_reaction_that_cannot_be_written_now_is_written_later(heard: Run
         await asyncio.sleep(4)
     await heard.becomes(made["secret_key"], "APP_DISABLED", 20)
     assert await heard.db.fetchval("SELECT count(*) FROM latchkey.parked WHERE stream_id = $1", heard.app_id) == 0
+
+
+async def test_an_app_that_no_view_takes_does_not_hold_up_the_others(heard: Running, outside: Outside) -> None:
+    """Its reaction looks into the view: it is put aside with it, where waiting would leave disabled apps of its partition working."""
+    await _registered(heard, outside)
+    made = await heard.generate()
+    await heard.becomes(made["secret_key"], "VALID")
+    poison = next(name for name in (new_id("app") for _ in range(100)) if partition_of(name, 2) == partition_of(heard.app_id, 2))
+    await heard.db.execute(f"ALTER TABLE apps ADD CONSTRAINT refused CHECK (app_id <> '{poison}')")
+    await outside.says(poison, _app(heard).model_copy(update={"app_id": poison}))
+    await _say(AppDisabled)(heard, outside)
+    await heard.becomes(made["secret_key"], "APP_DISABLED", 30)
+    aside = await heard.db.fetch("SELECT projection, error FROM latchkey.parked WHERE stream_id = $1 ORDER BY projection", poison)
+    assert [row["projection"] for row in aside] == ["foreign", "reactions"]
+    assert "try that again first" in aside[1]["error"]
 
 
 async def test_one_reason_gone_is_not_enough(heard: Running, outside: Outside) -> None:

@@ -10,7 +10,7 @@ import pytest
 from services.keys.commands import KeyCommands
 from services.keys.domain.events import KeyringEvent
 from services.keys.projections.keyrings import Keyrings
-from services.keys.projections.usage import UsageCounter
+from services.keys.projections.usage import UsageCounter, fold
 from services.keys.settings import Settings
 from services.keys.timers import Deadlines
 from services.keys.wiring import EVENTS, build_core
@@ -104,6 +104,21 @@ async def test_usage_is_counted_by_the_hour_and_shown(keys: Running) -> None:
     assert [hour["calls"] for hour in usage["hours"]] == [2, 1]
     assert usage["total"] == 3
     assert datetime.fromisoformat(usage["last_used_at"]) == ten + timedelta(minutes=61)
+
+
+async def test_hours_long_ago_become_one_number(keys: Running) -> None:
+    made = await keys.generate()
+    now = datetime.now(UTC)
+    async with asyncpg.create_pool(keys.settings.database_url, min_size=1, max_size=2) as pool:
+        for days in (200, 100, 100, 89, 0):
+            counter = UsageCounter(pool, lambda days=days: (now - timedelta(days=days)).timestamp())  # type: ignore[misc]  # a default binds the loop's value
+            counter.count(made["pair_id"])
+            await counter.flush()
+            await fold(pool, now)
+    hours = await keys.db.fetch("SELECT hour, calls FROM key_calls WHERE pair_id = $1 ORDER BY hour", made["pair_id"])
+    assert [row["calls"] for row in hours] == [3, 1, 1]
+    usage = (await keys.http.get(f"{keys.path}/{made['pair_id']}/usage", params={"hours": 2160}, headers=keys.me)).json()
+    assert (usage["total"], [hour["calls"] for hour in usage["hours"]]) == (5, [1, 1])
 
 
 async def test_what_cannot_be_written_is_counted_later(keys: Running) -> None:
