@@ -14,7 +14,7 @@ from latchkey.access import KafkaAccess
 from deploy import kafka, postgres
 from deploy.vault import BY_NAME, Vault
 from deploy.volumes import give_volumes
-from deploy.who import SERVICES, outsider
+from deploy.who import SERVICES, feeds_of, outsider
 from stack.trouble import Trouble
 
 _VAULT = Vault(Path("/secrets"), Path("/given"))
@@ -84,6 +84,15 @@ def _rotate_redis() -> None:
     print("Now: docker compose restart redis, then the services one after the other.")
 
 
+def _rotate_feeds() -> None:
+    """Other ids too: the old ones serve until they are revoked, so nobody is ever without one."""
+    old = [_VAULT.client(service)[0] for service in filter(feeds_of, SERVICES)]
+    for service in filter(feeds_of, SERVICES):
+        _VAULT.replace(f"feed.{service}", BY_NAME[f"feed.{service}"].make())
+    print("Now: docker compose run --rm feed-clients\nthen docker compose restart registry-worker keys-worker metrics-worker, and then")
+    print("\n".join(f"docker compose run --rm --no-deps identity-ops service-client revoke {client_id}" for client_id in old))
+
+
 def _rotate_signing_key() -> None:
     number = int(_VAULT.read("identity.signing_key")) + 1
     _VAULT.replace("identity.signing_key", str(number))
@@ -102,6 +111,7 @@ _ROTATES = {
     "postgres": _rotate_postgres,
     "kafka": _rotate_kafka,
     "redis": _rotate_redis,
+    "feeds": _rotate_feeds,
     "signing-key": _rotate_signing_key,
 }
 

@@ -4,16 +4,19 @@ import base64
 import os
 import re
 import secrets
+import string
 from collections.abc import Iterator
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
 
-from deploy.who import ADMIN, KAFKA, OWNERS, POSTGRES, REDIS, ROLES, SERVICES, UIDS
+from deploy.who import ADMIN, KAFKA, OWNERS, POSTGRES, REDIS, ROLES, SERVICES, UIDS, feeds_of
 from stack.trouble import Trouble
 
 _PASSWORD = re.compile(r"[A-Za-z0-9_-]{24,200}")
+_CLIENT = re.compile(r"svc_[A-Za-z0-9]{22}:[A-Za-z0-9_-]{43,200}")
 _NUMBER = re.compile(r"[1-9][0-9]{0,5}")
+_LETTERS = string.ascii_letters + string.digits
 _FEWEST = 8  # different characters; of 43 random ones there are fewer once in 10^40 draws
 _KEY_BYTES = 32
 _REDIS_BASICS = "+ping +auth +hello +select +reset"
@@ -39,6 +42,8 @@ class Secret:
         match self.kind:
             case "key" | "keys":
                 return base64.b64encode(secrets.token_bytes(_KEY_BYTES)).decode()
+            case "client":
+                return f"svc_{''.join(secrets.choice(_LETTERS) for _ in range(22))}:{secrets.token_urlsafe(_KEY_BYTES)}"
             case "number":
                 return "1"
             case _:
@@ -51,6 +56,9 @@ class Secret:
                 good, needs = _is_key(text), "base64 of 32 random bytes (head -c 32 /dev/urandom | base64)"
             case "keys":
                 good, needs = all(map(_is_key, text.split(","))), "base64 of 32 random bytes, or several of them with commas between"
+            case "client":
+                good = bool(_CLIENT.fullmatch(text)) and len(set(text.partition(":")[2])) >= _FEWEST
+                needs = "svc_, 22 letters and digits, a colon, and 43 or more random letters, digits, - and _"
             case "number":
                 good, needs = bool(_NUMBER.fullmatch(text)), "a whole number from 1"
             case _:
@@ -75,6 +83,7 @@ SECRETS = (
     *(Secret(f"kafka.{service}", "password") for service in SERVICES),
     *(Secret(f"redis.{user}", "password") for user in _REDIS_USERS),
     *(Secret(f"{service}.master_key", "key") for service in SERVICES),
+    *(Secret(f"feed.{service}", "client") for service in SERVICES if feeds_of(service)),
     Secret("portal.session_keys", "keys"),
     Secret("identity.signing_key", "number"),
 )  # fmt: skip
@@ -95,21 +104,26 @@ class Vault:
         """
         _folder(self.root, 0, 0o755)
         _folder(self._admin, ADMIN, 0o700)
-        made = 0
+        made, before = 0, self._made_before()
         for secret in SECRETS:
             kept, given = self._admin / secret.name, self.given / secret.name
             if given.is_file():
                 secret.check(given.read_text("utf-8").strip())
                 self._keep(secret, given.read_text("utf-8").strip())
             elif not kept.exists():
-                if (self._admin / "complete").exists():
+                if secret.name in before:
                     raise Trouble(f"The secret {secret.name} was made before and is gone: bring it back from the backup of the secrets.")
                 self._keep(secret, secret.make())
                 made += 1
             secret.check(self.read(secret.name))
-        _write(self._admin / "complete", "", ADMIN)
+        _write(self._admin / "complete", "\n".join(BY_NAME), ADMIN)
         self.lay_out()
         return made
+
+    def client(self, service: str) -> tuple[str, str]:
+        """Return the id and the secret with which a service reads the feeds of others."""
+        client_id, _, word = self.read(f"feed.{service}").partition(":")
+        return client_id, word
 
     def read(self, name: str) -> str:
         """Return a secret."""
@@ -142,6 +156,10 @@ class Vault:
             yield service, uid, "kafka_password", self.read(f"kafka.{service}")
             yield service, uid, "redis_url", f"redis://{service}:{self.read(f'redis.{service}')}@redis:6379/0"
             yield f"{service}-owner", OWNERS[service], "pgpass", self.passfile(*(f"{service}_{role}" for role in ROLES))
+            if feeds_of(service):
+                yield service, uid, "feed_client_id", self.client(service)[0]
+                yield service, uid, "feed_client_secret", self.client(service)[1]
+        yield "identity-owner", OWNERS["identity"], "feed_clients", self._feed_clients()
         yield "identity", UIDS["identity"], "signing_key", self.read("identity.signing_key")
         yield "portal", UIDS["portal"], "session_keys", self.read("portal.session_keys")
         yield "postgres", POSTGRES, "password", self.read("postgres.superuser")
@@ -153,6 +171,20 @@ class Vault:
     def _redis_users(self) -> str:
         users = (f"user {user} on #{sha256(self.read(f'redis.{user}').encode()).hexdigest()} {may}" for user, may in _REDIS_USERS.items())
         return "\n".join(("user default off", *users)) + "\n"
+
+    def _feed_clients(self) -> str:
+        """What identity is told of them: it needs no secret to know one again."""
+        lines = []
+        for service in filter(feeds_of, SERVICES):
+            client_id, word = self.client(service)
+            scopes = ",".join(f"feed:{other}" for other in feeds_of(service))
+            lines.append(f"{service} {client_id} {sha256(word.encode()).hexdigest()} {scopes}\n")
+        return "".join(lines)
+
+    def _made_before(self) -> list[str]:
+        """The names of what an earlier start made; a release that brings another secret makes that one."""
+        complete = self._admin / "complete"
+        return complete.read_text("utf-8").splitlines() if complete.exists() else []
 
     def _keep(self, secret: Secret, text: str) -> None:
         _write(self._admin / secret.name, text, ADMIN)

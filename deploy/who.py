@@ -49,6 +49,11 @@ RIGHTS: Final[Mapping[str, KafkaRights]] = MappingProxyType(
 )
 
 
+def feeds_of(service: str) -> tuple[str, ...]:
+    """The services whose feeds a service reads, because it listens to them."""
+    return tuple(sorted({topic.partition(".")[0] for topic in RIGHTS[service].listens_to}))
+
+
 def outsider(name: str, *, verifier: bool) -> KafkaRights:
     """Return what another team's service may do: read the public contract, and judge keys when it is a verifier."""
     topics = tuple(topic.name for topic in TOPICS if verifier or topic.name != KEYS_VERIFIER_STATE)

@@ -78,6 +78,8 @@ def relay(settings: RelaySettings, wake: Wake, pool: asyncpg.Pool, registry: Col
 
     def late() -> str | None:
         old = gauges.oldest_seconds
+        if gauges.refusal:
+            return gauges.refusal
         return f"the oldest event that is not published is {old:.0f} s old" if old > LATE_SECONDS else None
 
     return [Part("relay", Relay(settings, wake, gauges).run), Part("relay watch", lambda: gauges.watch(pool), late=late)]

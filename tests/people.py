@@ -55,7 +55,8 @@ class Developer:
     async def register(self) -> None:
         """An account, verified."""
         account = {"email": self.email, "password": self.password, "name": "Dev"}
-        assert (await self.call("POST", "identity", "/v1/accounts", json=account)).status_code == 202
+        taken = await self.call("POST", "identity", "/v1/accounts", json=account)
+        assert taken.status_code == 202, f"{taken.status_code} {taken.text}"
         code = await mailed_code(self.product.stack.mail_directory, self.email)
         verified = await self.call("POST", "identity", "/v1/accounts/verify", json={"email": self.email, "code": code})
         assert verified.status_code == 200, verified.text

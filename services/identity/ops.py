@@ -4,13 +4,15 @@ import argparse
 import json
 import sys
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Final
 
+from services.identity.commands.clients import Listed
 from services.identity.projections import VIEWS
 from services.identity.settings import PREFIX, Settings
 from services.identity.wiring import EVENTS, MIGRATIONS, SERVICE, build_core
 from shared.ids import new_id
-from shared.ops.kit import Arguments, Command, Toolbox, run_ops, say
+from shared.ops.kit import Arguments, Command, Failed, Toolbox, run_ops, say
 from shared.store.records import Context
 
 
@@ -21,6 +23,22 @@ async def _add(_tools: Toolbox, arguments: Arguments) -> None:
         say(json.dumps({"id": client_id, "secret": secret}))
     else:
         say(f"id      {client_id}\nsecret  {secret}\nThe secret is shown this once.")
+
+
+async def _admit(_tools: Toolbox, arguments: Arguments) -> None:
+    listed = [_listed(line) for line in arguments.file.read_text("utf-8").splitlines()]
+    async with build_core(Settings.from_env(PREFIX)) as core:
+        for client in listed:
+            await core.clients.admit(client, _context())
+    say(f"{len(listed)} service clients are in place.")
+
+
+def _listed(line: str) -> Listed:
+    try:
+        name, client_id, digest, scopes = line.split(" ")
+    except ValueError:
+        raise Failed("Each line is a name, an id, the SHA-256 of the secret, and scopes with commas between.") from None
+    return Listed(client_id, name, frozenset(scopes.split(",")), digest)
 
 
 async def _revoke(_tools: Toolbox, arguments: Arguments) -> None:
@@ -41,11 +59,19 @@ def _context() -> Context:
 
 def _toolbox() -> Toolbox:
     settings = Settings.from_env(PREFIX)
-    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
+    return Toolbox(
+        SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS, kafka=settings.kafka
+    )
 
 
 OWN: Final = (
     Command("service-client add", "Make a client for a machine of the platform.", _add, _add_arguments),
+    Command(
+        "service-client admit",
+        "Make the clients that a file lists, unless they are there.",
+        _admit,
+        lambda p: p.add_argument("file", type=Path),
+    ),
     Command("service-client revoke", "Give a client no more tokens.", _revoke, lambda parser: parser.add_argument("id")),
 )
 

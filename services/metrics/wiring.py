@@ -128,7 +128,7 @@ def build_toolbox(settings: Settings) -> Toolbox:
     """What the operators' commands work with."""
     return Toolbox(
         SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS,
-        foreign=FOREIGN, feeds=partial(opened_feeds, settings),
+        foreign=FOREIGN, kafka=settings.kafka, feeds=partial(opened_feeds, settings),
     )  # fmt: skip
 
 

@@ -137,7 +137,9 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
 
 def build_toolbox(settings: Settings) -> Toolbox:
     """What the operators' commands work with."""
-    return Toolbox(SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS)
+    return Toolbox(
+        SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS, kafka=settings.kafka
+    )
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

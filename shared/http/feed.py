@@ -18,8 +18,10 @@ _PAGE_BYTES: Final = 4 * 1024 * 1024  # a page holds fewer events rather than mo
 _PAGE: Final = """
 SELECT position, public FROM (
     SELECT position, public, sum(octet_length(public)) OVER (ORDER BY position) - octet_length(public) AS before
-    FROM (SELECT position, public FROM es.events WHERE {which} position > $1 AND position <= $2 AND public IS NOT NULL
-          ORDER BY {order} LIMIT $3) AS page
+    FROM ((SELECT position, public FROM es.events WHERE {which} position > $1 AND position <= $2 AND public IS NOT NULL
+           ORDER BY {order} LIMIT $3)
+          UNION ALL (SELECT position, public FROM es.lost WHERE {which} position > $1 AND position <= $2 ORDER BY position LIMIT $3)
+          ORDER BY position LIMIT $3) AS page
 ) AS sized WHERE before < $4 ORDER BY position
 """
 _ALL: Final = _PAGE.format(which="", order="position")

@@ -7,6 +7,7 @@ from latchkey.consumer import Place, parked_discard, parked_list, parked_retry
 
 from shared.ops.kit import Arguments, Command, Failed, Toolbox, say
 from shared.ops.log import show, verify_chain
+from shared.ops.restored import compare, restored
 from shared.rebuild.command import rebuild
 from shared.relay.cursor import rewind
 from shared.store.migrations import migrate
@@ -19,10 +20,13 @@ FROM es.relay r
 _PROJECTIONS: Final = "SELECT DISTINCT projection, version FROM latchkey.parked ORDER BY 1, 2"
 
 
-async def _migrate(tools: Toolbox, _arguments: Arguments) -> None:
+async def _migrate(tools: Toolbox, arguments: Arguments) -> None:
     done = await migrate(tools.owner(), tools.migrations, tools.views)
     for line in done or ["The database is at the present schema."]:
         say(line)
+    if arguments.compare:
+        async with tools.app() as db:
+            await compare(tools, db)
 
 
 async def _relay_status(tools: Toolbox, _arguments: Arguments) -> None:
@@ -77,6 +81,14 @@ async def _parked_discard(tools: Toolbox, arguments: Arguments) -> None:
     say("It is given up; what was parked behind it is tried within a second.")
 
 
+def _migrate_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--compare", action="store_true", help="fail when Kafka holds what the log does not: the database was restored")
+
+
+def _restored_arguments(parser: argparse.ArgumentParser) -> None:
+    parser.add_argument("--accept", action="store_true", help="what is lost stays lost; numbers that were given are not given again")
+
+
 def _parked_arguments(parser: argparse.ArgumentParser) -> None:
     parser.add_argument("projection")
     parser.add_argument("place", type=_place, help="topic:epoch:partition:offset, as `parked list` shows it")
@@ -106,9 +118,10 @@ def _rebuild_arguments(parser: argparse.ArgumentParser) -> None:
 
 
 COMMANDS: Final = (
-    Command("migrate", "Bring the database to the present schema.", _migrate),
+    Command("migrate", "Bring the database to the present schema.", _migrate, _migrate_arguments),
     Command("relay status", "Show how far the log is published.", _relay_status),
     Command("relay rewind", "Publish again from a position.", _relay_rewind, lambda p: p.add_argument("--to", type=int, required=True)),
+    Command("restored", "Show what Kafka holds and a restored database does not.", restored, _restored_arguments),
     Command("parked list", "Show records that were put aside.", _parked_list, _list_arguments),
     Command("parked retry", "Try a parked record again.", _parked_retry, _retry_arguments),
     Command("parked discard", "Give a parked record up.", _parked_discard, _parked_arguments),

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import asyncpg
+from latchkey.access import KafkaAccess
 from latchkey.consumer import NotParkedError, Source
 
 from shared.errors import Refusal
@@ -39,6 +40,7 @@ class Toolbox:
     views: Sequence[View]
     registry: EventRegistry[Any]
     foreign: Sequence[ForeignView] = ()
+    kafka: str | KafkaAccess | None = None
     feeds: Callable[[Sequence[str]], AbstractAsyncContextManager[Mapping[str, Source]]] = lambda _topics: nullcontext({})
 
     @asynccontextmanager

@@ -16,6 +16,8 @@ from shared.relay.leadership import Lease
 from shared.relay.offsets import Offsets, Place
 
 DEADLINE: Final = 10.0  # seconds for anything that Kafka is asked
+LOG_HEADER: Final = "latchkey_log"
+"""Names the log from which a record was published."""
 _STOP: Final = 5.0
 _SILENCE: Final = 3.0  # a partition that was heard of and gave nothing for so long has nothing left: it was compacted away
 _BATCH_BYTES: Final = 900_000  # below Kafka's own limit of 1 MiB for a batch
@@ -39,7 +41,10 @@ class Outlet:
 
     def __init__(self, bootstrap: str | KafkaAccess, topics: Iterable[Topic], offsets: Offsets, lease: Lease) -> None:
         self._bootstrap, self._offsets, self._lease = bootstrap, offsets, lease
+        topics = list(topics)
         self._partitions = {topic.name: topic.partitions for topic in topics}
+        self._compacted = frozenset(topic.name for topic in topics if topic.compacted)
+        self._marks: list[tuple[str, bytes]] = []
         # An idempotent producer hangs for ever while the broker is away (aiokafka #1101) and dies of an unexpected sequence number
         # (#1017). This one keeps order because a batch is awaited before the next one of its partition is handed over.
         self._producer = AIOKafkaProducer(
@@ -52,6 +57,14 @@ class Outlet:
     async def open(self) -> None:
         """Connect. Raises what Kafka's client raises, or TimeoutError."""
         await _connect(self._producer, self._observer)
+
+    def publishes(self, log: bytes) -> None:
+        """Let every record from now on carry the name of the log that it comes from."""
+        self._marks = [(LOG_HEADER, log)]
+
+    def is_compacted(self, topic: str) -> bool:
+        """Whether a topic keeps only the last record of a key."""
+        return topic in self._compacted
 
     async def close(self) -> None:
         """End at once, within seconds: what was not sent is not sent any more."""
@@ -75,19 +88,19 @@ class Outlet:
         now = int(time.time() * 1000)
         for record in records:
             place = self.place(record)
-            key = record.key.encode()
+            key, marks = record.key.encode(), record.headers + self._marks
             at = depth.setdefault(place, 0)
             if at == len(rounds):
                 rounds.append({})
             batch = rounds[at].get(place)
             if batch is None:
                 batch = rounds[at][place] = self._producer.create_batch()
-            if batch.append(timestamp=now, key=key, value=record.value, headers=record.headers) is None:
+            if batch.append(timestamp=now, key=key, value=record.value, headers=marks) is None:
                 depth[place] = at + 1
                 if at + 1 == len(rounds):
                     rounds.append({})
                 batch = rounds[at + 1][place] = self._producer.create_batch()
-                if batch.append(timestamp=now, key=key, value=record.value, headers=record.headers) is None:
+                if batch.append(timestamp=now, key=key, value=record.value, headers=marks) is None:
                     raise ValueError(f"a record of {record.topic} is too large for any batch")  # to be seen, where a gap would not be
         return rounds
 

@@ -12,6 +12,7 @@ from latchkey.access import KafkaAccess
 from latchkey.deadline import is_stray
 from latchkey.topics import TOPICS, Topic
 
+from shared.relay.comparison import LogIsBehind
 from shared.relay.cursor import Cursor
 from shared.relay.gauges import Gauges
 from shared.relay.heartbeat import Beating, Heartbeat
@@ -69,6 +70,8 @@ class Relay:
                 started = time.monotonic()
                 try:
                     await self._session(lease)
+                except LogIsBehind as behind:
+                    self._gauges.refuses(str(behind))
                 except (Exception, asyncio.CancelledError) as error:  # the answer is a new producer and the durable cursor
                     if isinstance(error, asyncio.CancelledError) and not is_stray(error):
                         raise
@@ -94,6 +97,7 @@ class Relay:
             reading, writing = connections
             session = Session(reading, writing, outlet, offsets, Cursor(writing, offsets), self._gauges, beating)
             await session.begin()
+            self._gauges.refuses(None)
             await self._turns(session, beating)
         finally:
             await outlet.close()

@@ -14,6 +14,7 @@ from latchkey.events import EVENTS
 from latchkey.failpoint import failpoint
 from latchkey.topics import Topic
 
+from shared.relay.comparison import name_of, refuse_if_behind
 from shared.relay.cursor import Cursor
 from shared.relay.gauges import Gauges
 from shared.relay.heartbeat import Beating
@@ -55,8 +56,10 @@ class Session:
     _looked: float = 0.0
 
     async def begin(self) -> None:
-        """Take up where the cursor is, after comparing the topics with it."""
+        """Take up where the cursor is, after comparing the topics with it. Raises LogIsBehind before anything is published."""
         await self.cursor.load()
+        await refuse_if_behind(self.reading, self.outlet, self.offsets)
+        self.outlet.publishes(await name_of(self.reading))
         await self._look()
 
     async def turn(self) -> int:

@@ -104,13 +104,13 @@ class Aggregates(Generic[S, E]):
         return {self.kind.subject(stream_id, event) for event in events if self.kind.registry.is_personal(event)}
 
     def _blank(self, stream_id: str) -> Loaded[S]:
-        return Loaded(stream_id, self.kind.initial(stream_id))
+        return Loaded(stream_id, self.kind.initial(stream_id), public_version=self.store.lost.get(stream_id, 0))
 
     def _evolved(self, loaded: Loaded[S], found: Positioned, ciphers: Mapping[str, Cipher | None]) -> Loaded[S]:
         row = found.row
         event: E = self.kind.registry.decode(row.type, row.schema_version, row.data, stream_id=row.stream_id, ciphers=ciphers)
         state = self.kind.evolve(loaded.state, event)
-        return Loaded(row.stream_id, state, row.version, row.public_version or loaded.public_version, row.hash)
+        return Loaded(row.stream_id, state, row.version, max(row.public_version or 0, loaded.public_version), row.hash)
 
     async def _ciphers_for(self, rows: Sequence[Positioned]) -> Mapping[str, Cipher | None]:
         subjects = {subject for found in rows for subject in self.kind.registry.subjects(found.row.type, found.row.data)}

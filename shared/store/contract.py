@@ -12,7 +12,12 @@ class DuplicateCommand(Exception):
 
 
 class Store(Protocol):
-    """An append-only log of streams with optimistic concurrency."""
+    """An append-only log of streams with optimistic concurrency.
+
+    `lost` holds the highest public version of streams of which a restored log lost events: numbers that are not given again.
+    """
+
+    lost: Mapping[str, int]
 
     async def since(self, versions: Mapping[str, int], *, up_to: int | None = None) -> Sequence[Positioned]:
         """The committed events of these streams above the version given for each (up to `up_to`, counted within the stream),

@@ -17,6 +17,7 @@ class MemoryStore:
 
     def __init__(self, guards: Sequence[Guard] = ()) -> None:
         self.log: list[Positioned] = []
+        self.lost: Mapping[str, int] = {}
         self.mails: list[Mail] = []
         self._guards = guards
         self._heads: dict[str, int] = {}

@@ -28,14 +28,15 @@ WITH gone AS (DELETE FROM es.commands WHERE (scope, idempotency_key) IN (
     SELECT scope, idempotency_key FROM es.commands WHERE created_at < now() - interval '24 hours' LIMIT {_AT_ONCE}) RETURNING 1)
 SELECT count(*) FROM gone
 """
+_LOST = "SELECT stream_id, max(public_version) FROM es.lost GROUP BY stream_id"
 _NEWEST = 2**31 - 1
 
 
 class PostgresStore:
     """See Store. Build it with `open_store`."""
 
-    def __init__(self, pool: asyncpg.Pool, writer: Writer, subjects: SubjectKeys) -> None:
-        self._pool, self._writer, self._subjects = pool, writer, subjects
+    def __init__(self, pool: asyncpg.Pool, writer: Writer, subjects: SubjectKeys, lost: Mapping[str, int]) -> None:
+        self._pool, self._writer, self._subjects, self.lost = pool, writer, subjects, lost
 
     async def since(self, versions: Mapping[str, int], *, up_to: int | None = None) -> Sequence[Positioned]:
         """See Store.since."""
@@ -112,7 +113,8 @@ async def open_store(
     try:
         transaction = Transaction(views, mail_cipher(settings.master_key))
         async with Writer(connect, transaction, refusals, wake) as writer:
-            yield PostgresStore(pool, writer, SubjectKeys(pool, settings.master_key)), pool
+            lost = {row[0]: row[1] for row in await pool.fetch(_LOST)}  # which only grows while no service runs
+            yield PostgresStore(pool, writer, SubjectKeys(pool, settings.master_key), lost), pool
     finally:
         await pool.close()
 

@@ -19,7 +19,7 @@ async def test_every_container_killed_in_turn_loses_nothing_and_doubles_nothing(
             before = sum(outcome == "ok" for outcome in ledger.told.values())
             await asyncio.to_thread(deployment.kill, name)
             await asyncio.sleep(1)
-            await asyncio.to_thread(deployment.up)
+            await asyncio.to_thread(deployment.up, name)
             await _until_answered(ledger, before)
             answered[name] = sum(outcome == "ok" for outcome in ledger.told.values()) - before
     assert answered.keys() == set(LONG_RUNNING)

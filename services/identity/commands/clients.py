@@ -29,6 +29,16 @@ class ServiceToken:
     scopes: tuple[str, ...]
 
 
+@dataclass(frozen=True, slots=True)
+class Listed:
+    """A client whose secret was made outside, of which only the digest comes here."""
+
+    client_id: str
+    name: str
+    scopes: frozenset[str]
+    secret_digest: str
+
+
 class ClientCommands:
     """Service clients are made by operators; their secret is shown once and kept as a digest."""
 
@@ -41,6 +51,15 @@ class ClientCommands:
         decision = partial(service_client.add, name=name, scopes=frozenset(scopes), secret_digest=digest_of(secret))
         await self._clients.decide(client_id, decision, context)
         return client_id, secret
+
+    async def admit(self, listed: Listed, context: Context) -> None:
+        """Make a client whose id and secret came from elsewhere, unless it is there. Raises ClientNotFound, ScopeUnknown, ClientRefused."""
+        if not CLIENT_ID.fullmatch(listed.client_id):
+            raise ClientNotFound
+        decision = partial(service_client.add, name=listed.name, scopes=listed.scopes, secret_digest=listed.secret_digest)
+        await self._clients.decide(listed.client_id, decision, context)
+        if (await self._clients.load(listed.client_id)).state.secret_digest != listed.secret_digest:
+            raise ClientRefused  # revoked, or of another secret: neither is undone from a file
 
     async def revoke(self, client_id: str, context: Context) -> None:
         """Give it no more tokens; those given live for 15 minutes at most. Raises ClientNotFound."""

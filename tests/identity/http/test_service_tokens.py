@@ -1,6 +1,8 @@
 """Service clients and their tokens, and the keys that all tokens are checked with."""
 
+import hashlib
 import json
+from pathlib import Path
 
 import httpx2
 import jwt
@@ -47,6 +49,19 @@ async def test_a_revoked_client_gets_no_more_tokens(identity: Identity) -> None:
     for unknown in ("svc_" + "0" * 22, "nonsense"):
         status, complaint = await ops(identity.settings, "service-client", "revoke", unknown)
         assert (status, complaint) == (1, "There is no such service client.\n")
+
+
+async def test_clients_of_which_only_the_digest_is_known_are_made_once(identity: Identity, tmp_path: Path) -> None:
+    made = [(f"svc_{n}" + "0" * 21, "s" * 43 + str(n)) for n in range(2)]
+    file = tmp_path / "clients"
+    lines = [f"client {client_id} {hashlib.sha256(secret.encode()).hexdigest()} feed:keys,feed:registry" for client_id, secret in made]
+    file.write_text("\n".join(lines))
+    for _ in range(2):
+        assert await ops(identity.settings, "service-client", "admit", str(file)) == (0, "2 service clients are in place.\n")
+    assert [(await token(identity, *pair)).json()["scope"] for pair in made] == ["feed:keys feed:registry"] * 2
+    await ops(identity.settings, "service-client", "revoke", made[0][0])
+    assert (await ops(identity.settings, "service-client", "admit", str(file)))[0] == 1
+    assert (await token(identity, *made[0])).status_code == 401
 
 
 async def test_an_unknown_scope_is_refused_with_those_that_there_are(identity: Identity) -> None:
