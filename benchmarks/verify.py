@@ -2,6 +2,8 @@
 
 import json
 
+from latchkey.keyformat import Environment, Kind, make_key
+
 from benchmarks.load import Request, load
 from benchmarks.measure import Figure, figure, interleaved
 from benchmarks.serving import hello, product_with_keys, until_answers
@@ -18,21 +20,28 @@ async def run(stack: RealStack) -> list[Figure]:
             keys, url = running.server("keys-main"), running.product.at["keys"] + "/v1/keys/verify"
             known = Request(url, "POST", headers, json.dumps({"key": running.pair["secret_key"]}))
             mistyped = Request(url, "POST", headers, json.dumps({"key": running.pair["secret_key"][:-1] + "-"}))
+            unknown = Request(url, "POST", headers, json.dumps({"key": make_key(Kind.SECRET, Environment.TEST, bytes(32))}))
             plain = Request(hello_url, "POST", {"Content-Type": "application/json"}, known.body)
 
+            cpu: tuple[list[float], list[float]] = [], []
+
             async def ours() -> float:
-                return (await load(known, keys)).rate
+                loaded = await load(known, keys)
+                cpu[0].append(loaded.cpu_us)
+                return loaded.rate
 
             async def theirs() -> float:
-                return (await load(plain, hello_server)).rate
+                loaded = await load(plain, hello_server)
+                cpu[1].append(loaded.cpu_us)
+                return loaded.rate
 
             rates = await interleaved(ours, theirs)
-            full, small = await load(known, keys), await load(mistyped, keys)
             calm = await load(known, keys, connections=4)
-            bare = await load(plain, hello_server)
+            others = [await load(mistyped, keys), await load(unknown, keys)]
     return [
         figure("verify", "over HTTP, 32 connections", "req/s", *rates, peer="raw ASGI hello", judged="ratio", floor=0.60, goal=0.85),
-        figure("verify", "CPU of the process", "µs", [full.cpu_us], [bare.cpu_us], peer="raw ASGI hello"),
+        figure("verify", "CPU of the process", "µs", *cpu, peer="raw ASGI hello"),
         figure("verify", "p99, 4 connections", "ms", [calm.p99_ms], goal=1.0, smaller_is_better=True),
-        figure("verify", "mistyped key", "req/s", [small.rate], [bare.rate], peer="raw ASGI hello"),
+        figure("verify", "mistyped key, CPU", "µs", [others[0].cpu_us], cpu[1], peer="raw ASGI hello"),
+        figure("verify", "unknown key, CPU", "µs", [others[1].cpu_us], cpu[1], peer="raw ASGI hello"),
     ]

@@ -1,11 +1,12 @@
 """The app factory: from a service's routers and objects to the ASGI app that its main process serves."""
 
 from collections.abc import Mapping, Sequence
+from types import MappingProxyType
 from typing import Any, Final
 
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Receive, Scope, Send
 
 from shared import telemetry
 from shared.http import openapi, problems
@@ -13,6 +14,7 @@ from shared.http.edge import Edge, HttpMetrics
 from shared.http.feed import PublicLog, feed_router
 from shared.http.health import Check, Health
 from shared.http.paging import Cursors
+from shared.http.protocol import HotApp
 from shared.http.tokens import TokenChecker
 from shared.sealing import derive_key
 from shared.settings import ServerSettings, ServiceSettings
@@ -21,17 +23,17 @@ BODY_LIMIT: Final = 256 * 1024
 
 
 class ServedApp(FastAPI):
-    """A FastAPI app with its health and its settings: what `serve` needs."""
+    """A FastAPI app with its health and its settings: what `serve` needs. `hot`: paths that are answered before anything else runs."""
 
     health: Health
     settings: ServerSettings
+    hot: Mapping[str, HotApp] = MappingProxyType({})
 
 
 class ServiceApp(ServedApp):
-    """The app of a service. `hot`: paths that are answered by a plain ASGI app before anything else runs."""
+    """The app of a service."""
 
     settings: ServiceSettings
-    hot: Mapping[str, ASGIApp]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
@@ -57,7 +59,7 @@ def create_app(
     settings: ServiceSettings,
     ready: Sequence[Check] = (),
     body_limit: int = BODY_LIMIT,
-    hot: Mapping[str, ASGIApp] | None = None,
+    hot: Mapping[str, HotApp] | None = None,
     registry: CollectorRegistry | None = None,
 ) -> ServiceApp:
     """Build the app. Routes find each object of `provides` by its class, and with a `PublicLog` among them there is `GET /v1/feed`;

@@ -12,44 +12,18 @@ import structlog
 import uvicorn
 import uvloop
 from starlette.types import ASGIApp
-from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from shared.http.app import ServedApp
+from shared.http.protocol import AtOnce, BoundedHead
 from shared.settings import ServerSettings
 from shared.telemetry import configure_logs
 
 S = TypeVar("S", bound=ServerSettings)
 MAIN_INTERNAL: Final = 1_000
 WORKER_INTERNAL: Final = 2_000
-HEAD_LIMIT: Final = 64 * 1024
 _CONNECTIONS: Final = 2_000
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
 _log = structlog.get_logger()
-
-
-class BoundedHead(HttpToolsProtocol):
-    """uvicorn's protocol, which would collect request headers without end: a head longer than HEAD_LIMIT bytes closes the connection."""
-
-    _in_head = False
-    _head = 0
-
-    def on_message_begin(self) -> None:
-        """Start to count."""
-        self._in_head, self._head = True, 0
-        super().on_message_begin()
-
-    def on_headers_complete(self) -> None:
-        """The body has a limit of its own."""
-        self._in_head = False
-        super().on_headers_complete()
-
-    def data_received(self, data: bytes) -> None:
-        """Count what came and did not end the head."""
-        super().data_received(data)
-        if self._in_head:
-            self._head += len(data)
-            if self._head > HEAD_LIMIT:
-                self.transport.close()
 
 
 class QuietServer(uvicorn.Server):
@@ -76,7 +50,7 @@ def public(app: ServedApp) -> QuietServer:
     settings = app.settings
     return QuietServer(
         uvicorn.Config(
-            app, host=settings.host, port=settings.port, http=BoundedHead, lifespan="off", access_log=False, server_header=False,
+            app, host=settings.host, port=settings.port, http=AtOnce, lifespan="off", access_log=False, server_header=False,
             log_config=None, log_level="warning", timeout_graceful_shutdown=settings.graceful_seconds,
             limit_concurrency=_CONNECTIONS, proxy_headers=bool(settings.trusted_proxies),
             forwarded_allow_ips=settings.trusted_proxies or None,

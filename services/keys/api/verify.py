@@ -15,10 +15,11 @@ PATH: Final = "/v1/keys/verify"
 _LONGEST_BODY: Final = 4_096
 _LONGEST: Final = {"key": 256, "scope": 64, "origin": 261, "ip": 45}
 _HEADERS: Final = [(b"content-type", b"application/json"), (b"cache-control", b"no-store"), (b"x-content-type-options", b"nosniff")]
+_ANSWER: Final = b"".join(b"%b: %b\r\n" % header for header in _HEADERS) + b"content-length: %d\r\n\r\n%b"
 
 
 class VerifyRoute:
-    """One small body in, one small body out. Everything that is refused is a problem document, as everywhere else."""
+    """One small body in, one small body out. Everything that is refused is a problem document, as everywhere else. See HotApp."""
 
     def __init__(self, verifying: Verifying) -> None:
         self._verifying = verifying
@@ -35,6 +36,17 @@ class VerifyRoute:
             await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, (b"content-length", b"%d" % len(body))]})
             await send({"type": "http.response.body", "body": body})
 
+    def at_once(self, scope: Scope, body: bytes) -> bytes | None:
+        """What a service token that was admitted before is told about a key that is known here."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        if scope["method"] != "POST" or scope["query_string"] or not self._verifying.admitted(headers.get(b"authorization", b"")):
+            return None
+        try:
+            verdict = self._verifying.at_once(EVERY_APP, _question(body, headers.get(b"content-type", b"")))
+        except Refusal:
+            return None
+        return None if verdict is None else _ANSWER % (len(verdict), verdict)
+
     async def _answered(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         if scope["method"] != "POST":
             raise MethodNotAllowed
@@ -43,12 +55,7 @@ class VerifyRoute:
             raise Invalid(errors=(FieldError("query", "extra_forbidden", "There are no parameters."),))
         message = await receive()
         body = message["body"] if not message.get("more_body") and "body" in message else await _rest(message, receive)
-        if len(body) > _LONGEST_BODY:
-            raise TooLarge
-        media = headers.get(b"content-type", b"")
-        if media != b"application/json" and media.partition(b";")[0].strip().lower() != b"application/json":
-            raise UnsupportedMedia("Send application/json.")
-        return await self._verifying.answer(asker, _question(body))
+        return await self._verifying.answer(asker, _question(body, headers.get(b"content-type", b"")))
 
     async def _asker(self, scope: Scope, headers: dict[bytes, bytes]) -> str:
         authorization = headers.get(b"authorization")
@@ -70,7 +77,11 @@ async def _rest(message: Message, receive: Receive) -> bytes:
     return body
 
 
-def _question(body: bytes) -> Question:
+def _question(body: bytes, media: bytes) -> Question:
+    if len(body) > _LONGEST_BODY:
+        raise TooLarge
+    if media != b"application/json" and media.partition(b";")[0].strip().lower() != b"application/json":
+        raise UnsupportedMedia("Send application/json.")
     try:
         sent = from_json(body)
     except ValueError:

@@ -1,16 +1,16 @@
 """Who may ask about a key and what they are told: the same whether the question comes by the plain ASGI route or by any other."""
 
-import json
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
-from hashlib import sha256
 from time import time
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
+from latchkey.directory import Entry
 from latchkey.judging import Code, PairRecord, PairStatus, judge
-from latchkey.keyformat import Kind, ParsedKey, parse_key
+from latchkey.keyformat import Environment, Kind, covered, parse_key
+from pydantic_core import to_json
 
 from services.keys.domain.errors import CallerRefused, SecretKeyInBrowser, StaleFeed, VerifierBusy
 from services.keys.projections.usage import UsageCounter
@@ -38,7 +38,8 @@ SENTENCES: Final = MappingProxyType(
     }
 )
 _NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
-_MOST_KEPT: Final = 50_000  # answers, and credentials
+_MOST_KEPT: Final = 50_000  # answers
+_MOST_ADMITTED: Final = 2_000  # service tokens, of some 500 bytes
 _log: Final = logging.getLogger(__name__)
 
 
@@ -58,11 +59,11 @@ class Verifying:
         """`now` tells the database's time, by which deadlines are judged."""
         self._table, self._tokens, self._usage, self._now = table, tokens, usage, now
         self._admitted: dict[bytes, float] = {}
-        self._rendered: dict[tuple[str, bool], tuple[PairRecord, bytes]] = {}
+        self._rendered: dict[int, tuple[Entry, bytes]] = {}  # by the identity of an entry, which is nobody else's while it is held here
 
     def admitted(self, authorization: bytes) -> bool:
-        """Whether this is a service token that `asker` has seen to be good, which then may ask about every app."""
-        return self._admitted.get(sha256(authorization).digest(), 0.0) > time()
+        """Whether this is a service token that `asker` has seen to be good, which then may ask about every app, and is good still."""
+        return self._admitted.get(authorization, 0.0) > time()
 
     async def asker(self, authorization: str, origin: str | None, ip: str | None) -> str:
         """The app that the credential may ask about, or EVERY_APP. Raises Unauthenticated and Forbidden ones, and what `answer` raises."""
@@ -77,88 +78,103 @@ class Verifying:
             raise WrongKindOfCaller
         if VERIFY_SCOPE not in claims.scopes:
             raise ScopeMissing(f"The scope {VERIFY_SCOPE} is needed here.")
-        if len(self._admitted) >= _MOST_KEPT:
+        if len(self._admitted) >= _MOST_ADMITTED:
             self._admitted.clear()
-        self._admitted[sha256(authorization.encode("latin-1")).digest()] = claims.expires_at
+        self._admitted[authorization.encode("latin-1")] = claims.expires_at
         return EVERY_APP
 
     async def answer(self, asker: str, question: Question) -> bytes:
         """The verdict as JSON, and one more use of the pair when the key is good. Raises StaleFeed and VerifierBusy."""
-        parsed = parse_key(question.key)
-        if parsed is None:
+        return self.at_once(asker, question) or await self.awaited(asker, question)
+
+    def at_once(self, asker: str, question: Question) -> bytes | None:
+        """What `answer` says, when that is known already: for all but a well-formed key that this process has not heard of."""
+        body = covered(question.key)
+        if body is None:
             return _MALFORMED
-        record = self._known(parsed) or await self._awaited(parsed)
-        if record is None or asker not in {EVERY_APP, record.app_id}:
-            return _render(Code.NOT_FOUND, parsed, None)
-        code = self._judged(parsed, record, question)
+        entry = self._known(body)
+        return None if entry is None else self._told(asker, entry, question)
+
+    async def awaited(self, asker: str, question: Question) -> bytes:
+        """What `answer` says once everything that was committed before the call is known."""
+        body, parsed = covered(question.key), parse_key(question.key)
+        if body is None or parsed is None:
+            return _MALFORMED
+        entry = await self._heard(body)
+        return _NOT_FOUND[parsed.kind, parsed.environment] if entry is None else self._told(asker, entry, question)
+
+    def _told(self, asker: str, entry: Entry, question: Question) -> bytes:
+        record = entry.record
+        if asker not in (EVERY_APP, record.app_id):
+            return _NOT_FOUND[entry.kind, entry.environment]
+        code = self._judged(entry, question)
         if code is not Code.VALID:
-            return _render(code, parsed, record)
+            return _render(code, entry.kind, entry.environment, record)
         self._usage.count(record.pair_id)
-        return self._accepted(parsed, record)
+        return self._accepted(entry)
 
-    def _known(self, parsed: ParsedKey) -> PairRecord | None:
-        if not self._table.fresh:
-            raise StaleFeed
-        return self._table.find(parsed)
+    def _known(self, body: bytes) -> Entry | None:
+        try:
+            return self._table.look_up(body)
+        except TableStale:
+            raise StaleFeed from None
 
-    def _judged(self, parsed: ParsedKey, record: PairRecord, question: Question) -> Code:
+    def _judged(self, entry: Entry, question: Question) -> Code:
+        record = entry.record
         undated = record.status is PairStatus.ACTIVE and record.expires_at is None
         now = _NO_DEADLINE if undated else self._now()
-        return judge(record, parsed.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
+        return judge(record, entry.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
 
-    async def _awaited(self, parsed: ParsedKey) -> PairRecord | None:
+    async def _heard(self, body: bytes) -> Entry | None:
         """A key that was made a moment ago may not have arrived here."""
         try:
-            record = await self._table.find_fresh(parsed)
+            await self._table.wait_for(body)
         except TableBusy:
             raise VerifierBusy from None
         except TableStale:
             raise StaleFeed from None
-        if not self._table.fresh:
-            raise StaleFeed
-        return record
+        return self._known(body)
 
     async def _app_of(self, secret_key: str, origin: str | None, ip: str | None) -> str:
-        parsed = parse_key(secret_key)
-        if parsed is None:
+        body = covered(secret_key)
+        entry = None if body is None else self._known(body) or await self._heard(body)
+        if entry is None:
             raise CallerRefused
-        record = self._known(parsed) or await self._awaited(parsed)
-        if record is None:
-            raise CallerRefused
-        code = self._judged(parsed, record, Question(secret_key, origin=origin, ip=ip))
+        code = self._judged(entry, Question(secret_key, origin=origin, ip=ip))
         if code is Code.FORBIDDEN_ORIGIN:
-            _log.warning("a secret key was sent from a browser, pair %s", record.pair_id)
+            _log.warning("a secret key was sent from a browser, pair %s", entry.record.pair_id)
             raise SecretKeyInBrowser
         if code is not Code.VALID:
             raise CallerRefused(SENTENCES[code])
-        return record.app_id
+        return entry.record.app_id
 
-    def _accepted(self, parsed: ParsedKey, record: PairRecord) -> bytes:
-        """A good key's verdict: the same record gives the same bytes, so they are kept for as long as it is the same."""
-        place = (record.pair_id, parsed.kind is Kind.SECRET)
-        known = self._rendered.get(place)
-        if known is not None and known[0] is record:
+    def _accepted(self, entry: Entry) -> bytes:
+        """A good key's verdict: the same entry gives the same bytes, so they are kept for as long as it is the same."""
+        known = self._rendered.get(id(entry))
+        if known is not None:
             return known[1]
         if len(self._rendered) >= _MOST_KEPT:
             self._rendered.clear()
-        body = _render(Code.VALID, parsed, record)
-        self._rendered[place] = (record, body)
+        body = _render(Code.VALID, entry.kind, entry.environment, entry.record)
+        self._rendered[id(entry)] = (entry, body)
         return body
 
 
-def _render(code: Code, parsed: ParsedKey | None, record: PairRecord | None) -> bytes:
-    verdict = {
-        "valid": code is Code.VALID,
-        "code": code,
-        "detail": SENTENCES[code],
-        "app_id": record.app_id if record else None,
-        "pair_id": record.pair_id if record else None,
-        "kind": parsed.kind if parsed else None,
-        "environment": parsed.environment if parsed else None,
-        "scopes": sorted(record.scopes) if record else [],
-        "expires_at": record.expires_at.isoformat() if record and record.expires_at else None,
-    }
-    return json.dumps(verdict, separators=(",", ":")).encode()
+def _render(code: Code, kind: Kind | None, environment: Environment | None, record: PairRecord | None) -> bytes:
+    return to_json(
+        {
+            "valid": code is Code.VALID,
+            "code": code,
+            "detail": SENTENCES[code],
+            "app_id": record.app_id if record else None,
+            "pair_id": record.pair_id if record else None,
+            "kind": kind,
+            "environment": environment,
+            "scopes": sorted(record.scopes) if record else [],
+            "expires_at": record.expires_at.isoformat() if record and record.expires_at else None,
+        }
+    )
 
 
-_MALFORMED: Final = _render(Code.MALFORMED, None, None)
+_MALFORMED: Final = _render(Code.MALFORMED, None, None, None)
+_NOT_FOUND: Final = {(kind, environment): _render(Code.NOT_FOUND, kind, environment, None) for kind in Kind for environment in Environment}

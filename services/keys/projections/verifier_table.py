@@ -11,9 +11,9 @@ from typing import Any, Final
 
 import asyncpg
 from latchkey.beats import boot_clock
-from latchkey.directory import Directory
+from latchkey.directory import Directory, Entry
 from latchkey.judging import PairRecord, PairStatus, RingRecord, decode_ring
-from latchkey.keyformat import ParsedKey, key_digest
+from latchkey.keyformat import key_digest
 from latchkey.topics import KEYS_VERIFIER_STATE
 
 from services.keys.domain.keyring import ENDED_KEPT
@@ -80,25 +80,26 @@ class VerifierTable:
         """How old the table can be; infinite before it was loaded."""
         return self._clock() - self._complete_to
 
-    def find(self, key: ParsedKey) -> PairRecord | None:
-        """The pair that this key is one half of, as far as is known at once."""
-        return self._rings.find(key)
+    def look_up(self, body: bytes) -> Entry | None:
+        """The key whose checksum covers these bytes, as far as is known at once. Raises TableStale."""
+        if self._clock() >= self._complete_to + self._bound:
+            raise TableStale
+        return self._rings.look_up(body)
 
-    async def find_fresh(self, key: ParsedKey) -> PairRecord | None:
-        """The pair; None only when everything that was committed before the call is known. Raises TableBusy and TableStale."""
+    async def wait_for(self, body: bytes) -> None:
+        """Return once this key is known, or everything that was committed before the call. Raises TableBusy and TableStale."""
         asked = self._clock()
         if self._waiting >= MOST_WAITING:
             raise TableBusy
         self._waiting += 1
         try:
             async with asyncio.timeout(2 * self._bound):
-                while (record := self._rings.find(key)) is None and self._complete_to < asked:
+                while self._rings.look_up(body) is None and self._complete_to < asked:
                     await self._turned.wait()
         except TimeoutError:
             raise TableStale from None
         finally:
             self._waiting -= 1
-        return record
 
     def put(self, ring: RingRecord) -> None:
         """Hold a ring that was just committed, before the log's tail tells of it; an older state than the known one changes nothing."""

@@ -2,8 +2,12 @@
 
 import time
 from datetime import UTC, datetime
+from functools import partial
+from typing import Final
 
 import asyncpg
+
+_elapsed: Final = partial(time.clock_gettime, time.CLOCK_BOOTTIME)
 
 
 class DatabaseClock:
@@ -26,7 +30,3 @@ class DatabaseClock:
     def now(self) -> datetime:
         """The same with a zone: UTC."""
         return datetime.fromtimestamp(self.seconds(), UTC)
-
-
-def _elapsed() -> float:
-    return time.clock_gettime(time.CLOCK_BOOTTIME)

@@ -2,6 +2,8 @@
 
 import asyncio
 import base64
+import json
+import time
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,6 +12,7 @@ import httpx2 as httpx
 import pytest
 from latchkey.keyformat import Environment, Kind, make_key
 
+from services.keys.api.verify import PATH
 from services.keys.settings import Settings
 from shared.ids import new_id
 from tests.keys.conftest import Running, seed, serving
@@ -28,6 +31,51 @@ async def test_200_for_a_good_key(keys: Running) -> None:
         "valid": True, "code": "VALID", "detail": "The key is good.", "app_id": keys.app_id, "pair_id": made["pair_id"], "kind": "sk",
         "environment": "test", "scopes": ["charge", "refund"], "expires_at": None,
     }  # fmt: skip
+
+
+def _at_once(keys: Running, headers: dict[str, str], body: Any, **scope: Any) -> Any:
+    """What the server writes in the turn of the request, after its status line; None when the request takes the long way."""
+    sent = [(name.encode(), value.encode()) for name, value in ({"content-type": "application/json"} | headers).items()]
+    request = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": sent, "client": None} | scope
+    return keys.app.hot[PATH].at_once(request, json.dumps(body).encode())
+
+
+async def test_what_is_answered_at_once_is_what_would_be_answered_in_a_task(keys: Running) -> None:
+    plain, ruled = await keys.generate(scopes=["charge"]), await keys.generate("live", allowed_ips=["10.0.0.0/8"])
+    ended = (await keys.post(await keys.regenerate(plain), "revoke")).json()
+    bodies: list[dict[str, str]] = [{"key": made[name]} for made in (plain, ruled) for name in ("public_key", "secret_key")]
+    bodies += [{"key": "hello"}, {"key": ended["public_key"]}, {"key": ruled["public_key"], "ip": "10.1.1.1", "scope": "refund"}]
+    me = machine("keys:verify")
+    assert _at_once(keys, me, bodies[0]) is None  # nobody has looked at this token yet
+    for body in bodies:
+        answer = await keys.http.post(PATH, json=body, headers=me)
+        head, _, verdict = _at_once(keys, me, body).partition(b"\r\n\r\n")
+        assert verdict == answer.content
+        assert dict(line.split(": ") for line in head.decode().split("\r\n")) == dict(answer.headers)
+
+
+async def test_what_is_out_of_the_ordinary_is_not_answered_at_once(keys: Running) -> None:
+    made, me = await keys.generate(), machine("keys:verify")
+    good = {"key": made["secret_key"]}
+    await keys.http.post(PATH, json=good, headers=me)
+    assert _at_once(keys, me, good) is not None
+    odd: list[Any] = [{"key": UNKNOWN}, {"key": 1}, {}, [], {"key": "k" * 5_000}, good | {"colour": "red"}]
+    for body in odd:
+        assert _at_once(keys, me, body) is None
+    assert _at_once(keys, me, good, method="PUT") is None
+    assert _at_once(keys, me, good, query_string=b"a=b") is None
+    assert _at_once(keys, me | {"content-type": "text/plain"}, good) is None
+    assert _at_once(keys, machine("feed:keys"), good) is None
+    assert _at_once(keys, {"authorization": f"Bearer {made['secret_key']}"}, good) is None
+
+
+async def test_a_token_is_not_admitted_beyond_its_life(keys: Running) -> None:
+    me, good = machine("keys:verify", exp=int(time.time()) + 2), {"key": (await keys.generate())["secret_key"]}
+    assert (await keys.http.post(PATH, json=good, headers=me)).status_code == 200
+    assert _at_once(keys, me, good) is not None
+    await asyncio.sleep(2.1)
+    assert _at_once(keys, me, good) is None
+    assert (await keys.http.post(PATH, json=good, headers=me)).json()["code"] == "auth.token_expired"
 
 
 async def test_both_keys_are_known_by_their_kind(keys: Running) -> None:
@@ -186,18 +234,20 @@ async def test_other_refusals_of_the_route(keys: Running) -> None:
 async def test_503_when_the_log_cannot_be_read_any_more(settings: Settings) -> None:
     """I7: fail closed within the bound, recover without a human."""
     async with serving(settings) as keys:
-        made = await keys.generate()
-        assert await keys.code(made["secret_key"]) == "VALID"
+        good, me = {"key": (await keys.generate())["secret_key"]}, machine("keys:verify")
+        assert (await keys.http.post(PATH, json=good, headers=me)).json()["code"] == "VALID"
+        assert _at_once(keys, me, good) is not None
         role = await keys.db.fetchval("SELECT usename FROM pg_stat_activity WHERE application_name = 'verifier table' LIMIT 1")
         await keys.db.execute(f'REVOKE EXECUTE ON FUNCTION es.fence FROM PUBLIC, "{role}"')  # so that nothing can be proven fresh
         await asyncio.sleep(settings.bound_seconds + 0.1)
-        answer = await keys.verify(made["secret_key"])
+        answer = await keys.http.post(PATH, json=good, headers=me)
+        assert _at_once(keys, me, good) is None
         unready = await keys.app.health.reasons()
         await keys.db.execute("GRANT EXECUTE ON FUNCTION es.fence TO PUBLIC")
         assert (answer.status_code, answer.json()["code"]) == (503, "STALE_FEED")
         assert answer.headers["retry-after"] == "1"
         assert "verifier" in unready
-        await _answers_again(keys, made["secret_key"])
+        await _answers_again(keys, good["key"])
 
 
 async def _answers_again(keys: Running, key: str) -> None:

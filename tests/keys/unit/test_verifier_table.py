@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 import pytest
-from latchkey.keyformat import Kind, ParsedKey, parse_key
+from latchkey.keyformat import Kind, covered
 from latchkey.rings import RingRecord
 
 from services.keys.domain.keyring import Keyring, fold
@@ -22,10 +22,10 @@ def _table() -> VerifierTable:
     return VerifierTable(_unreachable, LocalWake(), bound_seconds=0.05)
 
 
-def _key(name: str) -> ParsedKey:
-    parsed = parse_key(key(Kind.SECRET, name))
-    assert parsed is not None
-    return parsed
+def _key(name: str) -> bytes:
+    body = covered(key(Kind.SECRET, name))
+    assert body is not None
+    return body
 
 
 def _ring() -> RingRecord:
@@ -35,33 +35,32 @@ def _ring() -> RingRecord:
 async def test_a_table_that_was_never_loaded_is_not_fresh_whatever_it_was_told() -> None:
     table = _table()
     table.put(_ring())
-    assert table.find(_key("kp_1")) is not None
+    with pytest.raises(TableStale):
+        table.look_up(_key("kp_1"))
     assert not table.fresh
     assert table.age_seconds == float("inf")
 
 
 async def test_an_unknown_key_is_waited_for_no_longer_than_twice_the_bound() -> None:
     with pytest.raises(TableStale):
-        await _table().find_fresh(_key("kp_1"))
+        await _table().wait_for(_key("kp_1"))
 
 
 async def test_a_key_that_arrives_meanwhile_is_found_at_once() -> None:
     table = _table()
-    waiting = asyncio.create_task(table.find_fresh(_key("kp_1")))
+    waiting = asyncio.create_task(table.wait_for(_key("kp_1")))
     await asyncio.sleep(0)
     table.put(_ring())
-    found = await waiting
-    assert found is not None
-    assert found.pair_id == "kp_1"
+    await waiting
 
 
 async def test_no_more_than_so_many_wait() -> None:
     """I12."""
     table = _table()
-    waiting = [asyncio.create_task(table.find_fresh(_key("kp_1"))) for _ in range(MOST_WAITING)]
+    waiting = [asyncio.create_task(table.wait_for(_key("kp_1"))) for _ in range(MOST_WAITING)]
     await asyncio.sleep(0)
     with pytest.raises(TableBusy):
-        await table.find_fresh(_key("kp_1"))
+        await table.wait_for(_key("kp_1"))
     assert all(isinstance(error, TableStale) for error in await asyncio.gather(*waiting, return_exceptions=True))
 
 
