@@ -1,5 +1,7 @@
 """A form on its way to the page: what was entered, and what is wrong with it, field by field."""
 
+import re
+import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Self
@@ -13,6 +15,25 @@ _SENTENCES: Final[Mapping[str, str]] = {
     "missing": "This field is mandatory.",
 }
 """Plainer words for what a service says of the shape of a body."""
+_VERSION: Final = re.compile(r"[0-9]{1,9}")
+_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+
+
+def new_key() -> str:
+    """An idempotency key for a form: sent twice, it does what it does once."""
+    return secrets.token_urlsafe(18)
+
+
+def key_of(sent: Mapping[str, Any]) -> str:
+    """The idempotency key that a form brought; another one for what is none."""
+    key = sent.get("key")
+    return key if isinstance(key, str) and _KEY.fullmatch(key) else new_key()
+
+
+def version_of(sent: Mapping[str, Any]) -> int:
+    """The version that a form was made from; 0, which nothing that exists has, for what is none."""
+    version = sent.get("version")
+    return int(version) if isinstance(version, str) and _VERSION.fullmatch(version) else 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,8 +116,8 @@ class Registry:
     async def subscribe(self, product_id: str) -> None:
         await self.calls("POST", "/v1/subscriptions", json={"product_id": product_id})
 
-    async def apps(self, *, q: str | None = None, cursor: str | None = None, limit: int = 25) -> Apps:
-        return await self.calls.read(Apps, "/v1/apps", params=given({"q": q, "cursor": cursor, "limit": limit}))
+    async def apps(self, *, q: str | None = None, sort: str | None = None, cursor: str | None = None, limit: int = 25) -> Apps:
+        return await self.calls.read(Apps, "/v1/apps", params=given({"q": q, "sort": sort, "cursor": cursor, "limit": limit}))
 
     async def app(self, app_id: str) -> App:
         return await self.calls.read(App, f"/v1/apps/{app_id}")
@@ -137,13 +137,6 @@ class Registry:
     async def logo(self, app_id: str, etag: str | None) -> httpx2.Response:
         """The PNG, or 304 when the browser has it."""
         return await self.calls("GET", f"/v1/apps/{app_id}/logo", headers={"if-none-match": etag} if etag else None)
-
-    async def change_logo(self, app_id: str, image: bytes, version: int) -> App:
-        headers = {"content-type": "application/octet-stream"} | quoted(version)
-        return await self.calls.read(App, f"/v1/apps/{app_id}/logo", method="PUT", content=image, headers=headers)
-
-    async def remove_logo(self, app_id: str, version: int) -> None:
-        await self.calls("DELETE", f"/v1/apps/{app_id}/logo", headers=quoted(version))
 
     async def domains(self, app_id: str) -> Sequence[Domain]:
         return (await self.calls.read(Domains, f"/v1/apps/{app_id}/domains")).items

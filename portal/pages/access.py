@@ -1,15 +1,17 @@
 """Sign in, register, verify, forgotten passwords, sign out."""
 
 import time
+from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from typing import Final
 from zoneinfo import ZoneInfo
 
 from fastapi import Response
+from starlette.datastructures import FormData
 
 from portal.apis.calls import Away, Refused, SessionOver, attempt
 from portal.forms import Form
-from portal.pages.visit import Anyone, Fields, PageRouter, inside
+from portal.pages.visit import Anyone, Fields, PageRouter, Visit, inside
 from portal.session import Tokens
 
 router = PageRouter()
@@ -79,13 +81,9 @@ async def register_page(visitor: Anyone) -> Response:
 @router.post("/register")
 async def register(visitor: Anyone, sent: Fields) -> Response:
     """The answer is the same for an address that has an account; its owner gets a mail."""
-    form = Form.sent(sent, ("name", "email", "password"))
-    try:
-        await visitor.identity.register(email=form["email"].strip(), password=form["password"], name=form["name"])
-    except (Refused, Away) as refused:
-        return visitor.page("access/register.html", status=422, form=form.refused(refused, _SENTENCES))
-    visitor.change(email=form["email"].strip())
-    return visitor.go("/verify")
+    form, email = _sent(sent, "name", "email", "password")
+    done = visitor.identity.register(email=email, password=form["password"], name=form["name"])
+    return await _outcome(visitor, "register", form, done, lambda: visitor.go("/verify"))
 
 
 @router.get("/verify")
@@ -97,25 +95,16 @@ async def verify_page(visitor: Anyone) -> Response:
 @router.post("/verify")
 async def verify(visitor: Anyone, sent: Fields) -> Response:
     """Show with the mailed code that the address is yours."""
-    form = Form.sent(sent, ("email", "code"))
-    try:
-        await visitor.identity.verify(email=form["email"].strip(), code=_digits(form["code"]))
-    except (Refused, Away) as refused:
-        return visitor.page("access/verify.html", status=422, form=_code_marked(form, refused))
-    visitor.change(email=form["email"].strip())
-    return visitor.go("/sign-in", _VERIFIED)
+    form, email = _sent(sent, "email", "code")
+    done = visitor.identity.verify(email=email, code=_digits(form["code"]))
+    return await _outcome(visitor, "verify", form, done, lambda: visitor.go("/sign-in", _VERIFIED))
 
 
 @router.post("/verify/resend")
 async def resend(visitor: Anyone, sent: Fields) -> Response:
     """Mail another code. The answer is the same for every address."""
-    form = Form.sent(sent, ("email",))
-    try:
-        await visitor.identity.resend(form["email"].strip())
-    except (Refused, Away) as refused:
-        return visitor.page("access/verify.html", status=422, form=form.refused(refused, _SENTENCES))
-    visitor.change(email=form["email"].strip())
-    return visitor.go("/verify", _SENT)
+    form, email = _sent(sent, "email")
+    return await _outcome(visitor, "verify", form, visitor.identity.resend(email), lambda: visitor.go("/verify", _SENT))
 
 
 @router.get("/forgot-password")
@@ -127,13 +116,8 @@ async def forgot_page(visitor: Anyone) -> Response:
 @router.post("/forgot-password")
 async def forgot(visitor: Anyone, sent: Fields) -> Response:
     """The answer is the same for every address."""
-    form = Form.sent(sent, ("email",))
-    try:
-        await visitor.identity.forgot_password(form["email"].strip())
-    except (Refused, Away) as refused:
-        return visitor.page("access/forgot.html", status=422, form=form.refused(refused, _SENTENCES))
-    visitor.change(email=form["email"].strip())
-    return visitor.go("/reset-password")
+    form, email = _sent(sent, "email")
+    return await _outcome(visitor, "forgot", form, visitor.identity.forgot_password(email), lambda: visitor.go("/reset-password"))
 
 
 @router.get("/reset-password")
@@ -145,18 +129,34 @@ async def reset_page(visitor: Anyone) -> Response:
 @router.post("/reset-password")
 async def reset(visitor: Anyone, sent: Fields) -> Response:
     """Choose a new password; this signs out everywhere."""
-    form = Form.sent(sent, ("email", "code", "password"))
-    email = form["email"].strip()
+    form, email = _sent(sent, "email", "code", "password")
+    done = visitor.identity.reset_password(email=email, code=_digits(form["code"]), password=form["password"])
+
+    def sign_in_again() -> Response:
+        visitor.session = visitor.session.signed_out()
+        return visitor.go("/sign-in", _CHANGED)
+
+    return await _outcome(visitor, "reset", form, done, sign_in_again)
+
+
+def _sent(sent: FormData, *names: str) -> tuple[Form, str]:
+    """The form, and the address in it."""
+    form = Form.sent(sent, names)
+    return form, form["email"].strip()
+
+
+async def _outcome(visitor: Visit, page: str, form: Form, asked: Awaitable[object], go: Callable[[], Response]) -> Response:
+    """Where it goes on with the address kept, when identity did what was asked; the form again with what is wrong, when it did not."""
     try:
-        await visitor.identity.reset_password(email=email, code=_digits(form["code"]), password=form["password"])
+        await asked
     except (Refused, Away) as refused:
-        return visitor.page("access/reset.html", status=422, form=_code_marked(form, refused))
-    visitor.session = visitor.session.signed_out()
-    visitor.change(email=email)
-    return visitor.go("/sign-in", _CHANGED)
+        return visitor.page(f"access/{page}.html", status=422, form=_marked(form, refused))
+    answer = go()
+    visitor.change(email=form["email"].strip())
+    return answer
 
 
-def _code_marked(form: Form, refused: Refused | Away) -> Form:
+def _marked(form: Form, refused: Refused | Away) -> Form:
     if isinstance(refused, Refused) and refused.code == "identity.code_refused":
         return form.with_errors({"code": refused.problem.title})
     return form.refused(refused, _SENTENCES)

@@ -7,7 +7,7 @@ from zoneinfo import available_timezones
 from fastapi import Path, Response
 
 from portal.apis.calls import Away, Refused, attempt
-from portal.forms import Form
+from portal.forms import Form, version_of
 from portal.pages.visit import Fields, Member, PageRouter
 
 router = PageRouter()
@@ -35,7 +35,7 @@ async def profile(visitor: Member) -> Response:
 @router.post("/account")
 async def rename(visitor: Member, sent: Fields) -> Response:
     """Change the name that is shown."""
-    form, version = Form.sent(sent, ("name",)), int(str(sent.get("version", "0")) or 0)
+    form, version = Form.sent(sent, ("name",)), version_of(sent)
     try:
         visitor.change(name=(await visitor.identity.rename(form["name"], version)).name)
     except (Refused, Away) as refused:

@@ -2,8 +2,7 @@
 
 import asyncio
 import base64
-import secrets
-from typing import Annotated, Any, Final
+from typing import Annotated, Final
 
 from fastapi import Path, Response
 from fastapi.responses import JSONResponse
@@ -11,7 +10,8 @@ from starlette.datastructures import FormData, UploadFile
 
 from portal.apis.calls import Away, Refused, attempt
 from portal.apis.registry import App
-from portal.forms import Form
+from portal.forms import Form, key_of, new_key, version_of
+from portal.lists import SORTS, Listing
 from portal.pages.places import Chosen
 from portal.pages.visit import AppId, Fields, Member, PageRouter, Visit
 
@@ -34,13 +34,14 @@ _SENTENCES: Final = {
 
 
 @router.get("/pay")
-async def apps(visitor: Member, q: str = "", cursor: str | None = None) -> Response:
+async def apps(visitor: Member) -> Response:
     """S11, S15, S16, S31, S33."""
-    registry = visitor.registry
-    found, products = await asyncio.gather(attempt(registry.apps(q=q, cursor=cursor)), attempt(registry.catalog()))
+    registry, listing = visitor.registry, Listing.read(visitor.request.query_params)
+    asked = registry.apps(q=listing.q, sort=listing.sort, cursor=listing.cursor)
+    found, products = await asyncio.gather(attempt(asked), attempt(registry.catalog()))
     subscribed = isinstance(products, Away) or any(product.subscribed for product in products)
     names = {} if isinstance(found, Away) else {app.country: await visitor.places.name(registry, app.country) for app in found.items}
-    return visitor.page("apps/list.html", section="pay", apps=found, q=q, cursor=cursor, countries=names, subscribed=subscribed)
+    return visitor.page("apps/list.html", section="pay", apps=found, listing=listing, sorts=SORTS, countries=names, subscribed=subscribed)
 
 
 @router.get("/pay/apps/new")
@@ -52,13 +53,12 @@ async def new_app(visitor: Member) -> Response:
 @router.post("/pay/apps/new")
 async def register(visitor: Member, sent: Fields) -> Response:
     """S29, S32. Without JavaScript the country's states come by a button of the form."""
-    form, key = Form.sent(sent, FIELDS), str(sent.get("key", ""))
+    form, key = Form.sent(sent, FIELDS), key_of(sent)
     if sent.get("do") == "country":
         return await _form_page(visitor, form, key=key)
     logo = await _logo(sent)
-    body: dict[str, Any] = form.given() | ({"logo": base64.b64encode(logo).decode()} if logo else {})
     try:
-        app = await visitor.registry.register(body, key=key)
+        app = await visitor.registry.register(form.given() | _shown(logo), key=key)
     except (Refused, Away) as refused:
         used = isinstance(refused, Refused) and refused.code == "idempotency.key_reused"
         return await _form_page(visitor, _marked(form, refused), status=422, key="" if used else key)
@@ -74,14 +74,13 @@ async def edit_page(app_id: AppId, visitor: Member) -> Response:
 
 @router.post("/pay/apps/{app_id}/edit")
 async def edit(app_id: AppId, visitor: Member, sent: Fields) -> Response:
-    """Change what differs. The logo goes first: when it is refused nothing is changed."""
+    """Change what differs, logo and all, or nothing."""
     form, app = Form.sent(sent, FIELDS), await visitor.registry.app(app_id)
     if sent.get("do") == "country":
         return await _form_page(visitor, form, app=app)
-    version = int(str(sent.get("version", "0")) or 0)
+    logo = await _logo(sent)
     try:
-        app, version = await _with_logo(visitor, app, version, sent)
-        app = await visitor.registry.change(app_id, form.given(), version)
+        app = await visitor.registry.change(app_id, form.given() | _shown(logo, removed=bool(sent.get("remove_logo"))), version_of(sent))
     except (Refused, Away) as refused:
         return await _form_page(visitor, _marked(form, refused), status=422, app=app)
     return visitor.go("/pay", f"{app.name} is saved.")
@@ -117,7 +116,7 @@ async def _form_page(visitor: Visit, form: Form, *, status: int = 200, app: App 
     registry = visitor.registry
     countries, chosen = await asyncio.gather(visitor.places.countries(registry), visitor.places.chosen(registry, form["country"]))
     return visitor.page(
-        "apps/form.html", status=status, section="pay", edited=app, form=form, labels=LABELS, key=key or secrets.token_urlsafe(16),
+        "apps/form.html", status=status, section="pay", edited=app, form=form, labels=LABELS, key=key or new_key(),
         countries=[(country.code, country.name) for country in countries], states=_options(chosen), chosen=chosen,
     )  # fmt: skip
 
@@ -147,14 +146,8 @@ async def _logo(sent: FormData) -> bytes | None:
     return await upload.read(MOST_LOGO_BYTES + 1) or None
 
 
-async def _with_logo(visitor: Visit, app: App, version: int, sent: FormData) -> tuple[App, int]:
-    """The app after its logo was changed or taken away, and the version to change the rest at."""
-    image = await _logo(sent)
-    if image is not None:
-        app = await visitor.registry.change_logo(app.app_id, image, version)
-    elif sent.get("remove_logo") and app.logo_hash:
-        await visitor.registry.remove_logo(app.app_id, version)
-        app = await visitor.registry.app(app.app_id)
-    else:
-        return app, version
-    return app, app.version
+def _shown(logo: bytes | None, *, removed: bool = False) -> dict[str, str | None]:
+    """What the body of an app says of its logo; nothing when it stays as it is."""
+    if logo is not None:
+        return {"logo": base64.b64encode(logo).decode()}
+    return {"logo": None} if removed else {}

@@ -1,20 +1,17 @@
 """Settings, Domain: the domains of an app, the record that proves each, and their end."""
 
 import asyncio
-import re
-import secrets
-from typing import Annotated, Final
+from typing import Annotated
 
 from fastapi import Path, Response
 
 from portal.apis.calls import Away, Refused, attempt
-from portal.forms import Form
+from portal.forms import Form, key_of, new_key
 from portal.pages.frame import app_of
 from portal.pages.visit import AppId, Fields, Member, PageRouter, Visit
 
 router = PageRouter()
 Domain = Annotated[str, Path(pattern=r"^[0-9a-z.-]{1,253}$")]
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
 
 
 @router.get("/pay/apps/{app_id}/settings/domains")
@@ -26,9 +23,9 @@ async def domains_page(visitor: Member, app_id: AppId) -> Response:
 @router.post("/pay/apps/{app_id}/settings/domains")
 async def add(visitor: Member, app_id: AppId, sent: Fields) -> Response:
     """Say that a domain is ours; the page then shows the record that proves it."""
-    form, key = Form.sent(sent, ("domain",)), str(sent.get("key", ""))
+    form = Form.sent(sent, ("domain",))
     try:
-        added = await visitor.registry.add_domain(app_id, form["domain"].strip(), key=key if _KEY.fullmatch(key) else secrets.token_hex())
+        added = await visitor.registry.add_domain(app_id, form["domain"].strip(), key=key_of(sent))
     except Refused as refused:
         return await _page(visitor, app_id, form.refused(refused, {"string_too_short": "Enter a domain, like shop.example."}))
     return visitor.go(_path(app_id), f"{added.domain} is added. Set its TXT record, then verify it.")
@@ -71,7 +68,7 @@ async def _page(visitor: Visit, app_id: str, form: Form, *, unproven: str = "", 
     app, domains = await asyncio.gather(app_of(visitor, app_id), attempt(visitor.registry.domains(app_id)))
     return visitor.page(
         "settings/domains.html", status=422 if form.wrong else 409 if unproven else 200, section="settings", tab="domains", app=app,
-        domains=domains, form=form, unproven=unproven, why=why, key=secrets.token_urlsafe(18),
+        domains=domains, form=form, unproven=unproven, why=why, key=new_key(),
     )  # fmt: skip
 
 

@@ -2,9 +2,8 @@
 
 import asyncio
 import re
-import secrets
 import unicodedata
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any, Final, Literal
 
@@ -12,7 +11,7 @@ from fastapi import Path, Response
 
 from portal.apis.calls import Away, Refused, attempt
 from portal.apis.keys import IssuedPair, Pair
-from portal.forms import Form
+from portal.forms import Form, key_of, new_key, version_of
 from portal.pages.frame import app_of
 from portal.pages.pairs import LIVE, STANDINGS, SUSPENSIONS, use_of, uses_of
 from portal.pages.visit import AppId, Fields, Member, PageRouter, Visit
@@ -30,8 +29,17 @@ REASONS: Final[Sequence[tuple[str, str]]] = (
     ("no longer needed", "It is not needed any more"),
     ("unspecified", "Another reason"),
 )
-_VERSION: Final = re.compile(r"[0-9]{1,9}")
-_KEY: Final = re.compile(r"[\x21-\x7e]{1,255}")
+LIMITS: Final[Mapping[str, str]] = {"allowed_ips": "IP addresses", "allowed_origins": "Web origins", "scopes": "Scopes"}
+_BETWEEN: Final = re.compile(r"[\s,]+")
+_MANY: Final = "At most 32."
+_SENTENCES: Final = {
+    "allowed_ips.value_error": "One of these is no IP address and no range, like 203.0.113.7 or 203.0.113.0/24.",
+    "allowed_ips.string_too_long": "One of these is no IP address and no range, like 203.0.113.7 or 203.0.113.0/24.",
+    "allowed_origins.string_pattern_mismatch": "One of these is no web origin, like https://shop.example: no path, in lower case.",
+    "allowed_origins.string_too_long": "One of these is too long for a web origin.",
+    "scopes.string_pattern_mismatch": "One of these is no scope, like payments:write: lower case, beginning with a letter.",
+    **{f"{name}.too_long": _MANY for name in LIMITS},
+}
 _OVERLAP: Final = "Choose when the old keys stop working."
 _CONFIRM: Final = "This is not the name of the app. Type it exactly as shown."
 _MOVED: Final = "The keys were changed since you opened this page. Look at them again, then decide."
@@ -47,10 +55,15 @@ async def keys_page(visitor: Member, app_id: AppId, environment: Environment = "
 async def generate(visitor: Member, app_id: AppId, sent: Fields) -> Response:
     """S43, S46, S47: the answer is the one page that ever shows the secret; sent again, it says that it was shown."""
     environment: Environment = "test" if sent.get("environment") == "test" else "live"
-    rules = {"environment": environment, "expires_at": str(sent.get("expires_at") or "") or None}
+    form = Form.sent(sent, ("expires_at", *LIMITS))
+    limits = {name: [word for word in _BETWEEN.split(form[name]) if word] for name in LIMITS}
+    rules = {"environment": environment, "expires_at": form["expires_at"] or None} | limits
     try:
-        issued = await visitor.keys.generate(app_id, rules, key=_key(sent))
+        issued = await visitor.keys.generate(app_id, rules, key=key_of(sent))
     except Refused as refused:
+        marked = form.refused(refused, _SENTENCES)
+        if marked.errors:
+            return await _page(visitor, app_id, environment, form=marked)
         return await _page(visitor, app_id, environment, refused=refused)
     return await _page(visitor, app_id, environment, issued=issued)
 
@@ -64,7 +77,7 @@ async def regenerate_page(visitor: Member, app_id: AppId, pair_id: PairId) -> Re
 @router.post("/pay/apps/{app_id}/settings/keys/{pair_id}/regenerate")
 async def regenerate(visitor: Member, app_id: AppId, pair_id: PairId, sent: Fields) -> Response:
     """S48, S49."""
-    form = Form.sent(sent, ("overlap", "confirm", "version", "key"))
+    form = Form.sent(sent, ("overlap", "confirm"))
     app = await app_of(visitor, app_id)
     overlap = next((seconds for seconds, _ in OVERLAPS if str(seconds) == form["overlap"]), None)
     wrong = {"overlap": _OVERLAP} if overlap is None else {}
@@ -72,7 +85,7 @@ async def regenerate(visitor: Member, app_id: AppId, pair_id: PairId, sent: Fiel
     if overlap is None or wrong:
         return await _asking(visitor, "settings/regenerate.html", app_id, pair_id, form.with_errors(wrong))
     try:
-        issued = await visitor.keys.regenerate(app_id, pair_id, overlap_seconds=overlap, version=_version(form["version"]), key=_key(sent))
+        issued = await visitor.keys.regenerate(app_id, pair_id, overlap_seconds=overlap, version=version_of(sent), key=key_of(sent))
     except Refused as refused:
         words = {"resource.version_mismatch": _MOVED}
         return await _asking(visitor, "settings/regenerate.html", app_id, pair_id, form.refused(refused, words))
@@ -128,22 +141,24 @@ async def revoke(visitor: Member, app_id: AppId, pair_id: PairId, sent: Fields) 
 
 async def _page(
     visitor: Visit, app_id: str, environment: str, *,
-    issued: IssuedPair | None = None, refused: Refused | None = None, replaced: str | None = None,
+    issued: IssuedPair | None = None, refused: Refused | None = None, replaced: str | None = None, form: Form | None = None,
 ) -> Response:  # fmt: skip
     """The tab, with the pair that was just made, or with what was refused."""
     app, pairs = await asyncio.gather(app_of(visitor, app_id), attempt(visitor.keys.pairs(app_id)))
     shown: Sequence[Pair] = [] if isinstance(pairs, Away) else [pair for pair in pairs.items if pair.environment == environment]
-    now = datetime.now(UTC)
+    now, uses = datetime.now(UTC), await uses_of(visitor, shown)
     context: dict[str, Any] = {
         "pairs": pairs, "shown": shown, "active": next((pair for pair in shown if pair.status == "active"), None),
-        "ending": [pair for pair in shown if pair.status == "retiring"], "uses": await uses_of(visitor, shown),
+        "ending": [pair for pair in shown if pair.status == "retiring"], "uses": uses,
+        "unknown": {use.away.service: use.away for use in uses.values() if use.away},
         "suspensions": [SUSPENSIONS[reason] for reason in (shown[0].suspensions if shown else ()) if reason in SUSPENSIONS],
         "expiries": [((now + timedelta(days=days)).isoformat() if days else "", text) for days, text in EXPIRIES],
         "old": next((pair for pair in shown if pair.pair_id == replaced), None),
     }  # fmt: skip
     return visitor.page(
-        "settings/keys.html", status=_status(issued, refused), section="settings", tab="keys", app=app, environment=environment,
-        issued=issued, refused=refused, standings=STANDINGS, key=_new_key(), **context,
+        "settings/keys.html", status=422 if form else _status(issued, refused), section="settings", tab="keys", app=app,
+        environment=environment, issued=issued, refused=refused, standings=STANDINGS, key=new_key(), form=form or Form(), limits=LIMITS,
+        **context,
     )  # fmt: skip
 
 
@@ -156,7 +171,7 @@ async def _asking(visitor: Visit, template: str, app_id: str, pair_id: str, form
     ends = [(seconds, text, now + timedelta(seconds=seconds)) for seconds, text in OVERLAPS]
     return visitor.page(
         template, status=422 if form.wrong else 200, section="settings", tab="keys", app=app, pair=pair, form=form,
-        use=await use_of(visitor, pair), standings=STANDINGS, overlaps=ends, reasons=REASONS, key=_new_key(),
+        use=await use_of(visitor, pair), standings=STANDINGS, overlaps=ends, reasons=REASONS, key=new_key(),
     )  # fmt: skip
 
 
@@ -172,18 +187,3 @@ def _path(pair: Pair) -> str:
 
 def _same(typed: str, name: str) -> bool:
     return unicodedata.normalize("NFC", typed.strip()) == unicodedata.normalize("NFC", name)
-
-
-def _version(text: str) -> int:
-    """0, which no keyring with a pair has, for what is no version."""
-    return int(text) if _VERSION.fullmatch(text) else 0
-
-
-def _new_key() -> str:
-    return secrets.token_urlsafe(18)
-
-
-def _key(sent: Fields) -> str:
-    """The form's own idempotency key: a form that is sent twice makes one pair."""
-    key = sent.get("key")
-    return key if isinstance(key, str) and _KEY.fullmatch(key) else _new_key()

@@ -15,6 +15,13 @@ from shared.errors import NotFound
 _APP: Final = (
     "app_id, product_id, name, status, country, state, email, address, postal_code, city, phone, logo_hash, registered_at, version"
 )
+SORTS: Final = {
+    "registered_at": "app_id",  # which begins with that time
+    "name": r"""left(regexp_replace(normalize(folded, NFD), '[\u0300-\u036f]', '', 'g'), 64) COLLATE "C" """,
+    "status": "status",
+}
+"""What lists of apps can be sorted by; the app's id breaks every tie. Names are compared without accents and by code point, which is the
+same on every PostgreSQL: not each was built with ICU. Their beginning is enough, and keeps the cursor short."""
 _SUBSCRIPTION: Final = "subscription_id, product_id, active, version"
 
 
@@ -34,6 +41,15 @@ class AppView:
     logo_hash: str | None
     registered_at: datetime
     version: int
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """How a list of apps is sorted, and the place after which it goes on: the sorted value and the id of the last app before it."""
+
+    by: str = "registered_at"
+    descending: bool = True
+    after: tuple[str, str] | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,16 +107,20 @@ class RegistryQueries:
             raise NotFound
         return AppView(*row)
 
-    async def list_apps(self, *, tenant: str, q: str | None, status: str | None, after: str | None, limit: int) -> Sequence[AppView]:
-        """Newest first, below the app `after`; archived ones only when that status is asked for. `q` is looked for in names and ids."""
+    async def list_apps(
+        self, *, tenant: str, q: str | None, status: str | None, order: Order, limit: int
+    ) -> Sequence[tuple[AppView, tuple[str, str]]]:
+        """Each with its place in the order. Archived ones only when that status is asked for. `q` is looked for in names and ids."""
+        by, (turn, beyond) = SORTS[order.by], ("DESC", "<") if order.descending else ("ASC", ">")
+        value, last = order.after or (None, None)
         rows = await self._pool.fetch(
-            f"""SELECT {_APP} FROM apps WHERE owner_id = $1 AND ($2::text IS NULL OR app_id < $2)
-                AND CASE WHEN $3::text IS NULL THEN status <> 'archived' ELSE status = $3 END
-                AND ($4::text IS NULL OR strpos(folded, $4) > 0 OR app_id = $5)
-                ORDER BY app_id DESC LIMIT $6""",
-            tenant, after, status, folded(q) if q else None, q, limit,
+            f"""SELECT {_APP}, {by} FROM apps WHERE owner_id = $1 AND ($2::text IS NULL OR ({by}, app_id) {beyond} ($2, $3))
+                AND CASE WHEN $4::text IS NULL THEN status <> 'archived' ELSE status = $4 END
+                AND ($5::text IS NULL OR strpos(folded, $5) > 0 OR app_id = $6)
+                ORDER BY {by} {turn}, app_id {turn} LIMIT $7""",
+            tenant, value, last, status, folded(q) if q else None, q, limit,
         )  # fmt: skip
-        return [AppView(*row) for row in rows]
+        return [(app := AppView(*row[:-1]), (row[-1], app.app_id)) for row in rows]
 
     async def list_app_ids(self, *, tenant: str) -> Sequence[str]:
         """Every app of an owner, archived ones too."""

@@ -45,6 +45,29 @@ async def test_s42_s43_generate_api_key_yields_a_public_and_a_secret_key(develop
     assert await verdicts(developer, keys) == ("VALID", "VALID")
 
 
+async def test_s42_a_pair_may_be_limited_to_addresses_origins_and_scopes(developer: Developer, signed_in: SignedIn) -> None:
+    app, page = await developer.add_app(), await signed_in()
+    await page.goto(settings(app["app_id"]))
+    await page.locator("summary", has_text="Limit where the keys work").click()
+    await page.get_by_label("IP addresses (Optional)").fill("203.0.113.9/24\nnowhere")
+    await page.get_by_label("Web origins (Optional)").fill("https://shop.example/path")
+    await page.get_by_label("Scopes (Optional)").fill("Payments!")
+    await page.get_by_role("button", name="Generate API Key").click()
+    await expect(page.get_by_role("alert")).to_contain_text("3 fields need another look")
+    await expect(page.get_by_label("IP addresses (Optional)")).to_have_value("203.0.113.9/24\nnowhere")
+    assert await pairs_of(developer, app["app_id"]) == []
+    await page.get_by_label("IP addresses (Optional)").fill("203.0.113.9/24, 2001:db8::1")
+    await page.get_by_label("Web origins (Optional)").fill("https://shop.example")
+    await page.get_by_label("Scopes (Optional)").fill("payments:write\npayments:read")
+    await page.get_by_role("button", name="Generate API Key").click()
+    await shown(page)
+    await keep(page)
+    [pair] = await pairs_of(developer, app["app_id"])
+    assert (pair["allowed_ips"], pair["allowed_origins"]) == (["203.0.113.0/24", "2001:db8::1"], ["https://shop.example"])
+    assert pair["scopes"] == ["payments:write", "payments:read"]
+    await expect(page.get_by_text("203.0.113.0/24, 2001:db8::1")).to_be_visible()
+
+
 async def test_s44_the_public_key_alone_announces_a_payment_and_nothing_else(developer: Developer, signed_in: SignedIn) -> None:
     app, page = await developer.add_app(), await signed_in()
     keys = await generate(page, app["app_id"])

@@ -74,6 +74,8 @@ async def test_without_metrics_the_numbers_say_so_and_everything_else_works(brow
         await expect(page.get_by_text("The transactions cannot be shown now")).to_be_visible()
         await opened(page, f"{house.shop.path}/settings/keys")
         await expect(page.get_by_text(house.shop.pair["public_key"]).first).to_be_visible()
+        await expect(page.get_by_text("It is not known now when keys were last used.")).to_be_visible()
+        await expect(page.get_by_text("The metrics service does not answer at the moment.")).to_be_visible()
         await all_pages_open(page, house)
     await opened(page, house.shop.path)
     await expect(page.locator("#total")).to_have_text("7")

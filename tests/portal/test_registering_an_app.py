@@ -285,6 +285,66 @@ async def test_s33_edit_changes_the_app(signed_in: SignedIn, developer: Develope
     assert await apps_of(developer) == ["Corner Store"]
 
 
+async def test_s33_details_and_logo_are_saved_together_or_not_at_all(signed_in: SignedIn, developer: Developer) -> None:
+    app = await developer.add_app(name="Corner Shop")
+    page, path = await signed_in(), f"/pay/apps/{app['app_id']}/edit"
+    await page.goto(path)
+    await field(page, "App Name*").fill("Corner Store")
+    await field(page, "Zip Code/Postal Code*").fill("wrong")
+    await page.locator("#logo").set_input_files({"name": "logo.png", "mimeType": "image/png", "buffer": pictures.png()})
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("alert")).to_contain_text("One field needs another look")
+    assert (await developer.call("GET", "registry", f"/v1/apps/{app['app_id']}")).json() == app
+    await field(page, "Zip Code/Postal Code*").fill(str(app["postal_code"]))
+    await page.locator("#logo").set_input_files({"name": "logo.png", "mimeType": "image/png", "buffer": pictures.png()})
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status").filter(has_text="Corner Store")).to_be_visible()
+    saved = (await developer.call("GET", "registry", f"/v1/apps/{app['app_id']}")).json()
+    assert (saved["name"], saved["logo_hash"] is None) == ("Corner Store", False)
+    await page.goto(path)
+    await page.get_by_label("Remove the logo").check()
+    await page.get_by_role("button", name="Save").click()
+    await expect(page.get_by_role("status").filter(has_text="Corner Store")).to_be_visible()
+    assert (await developer.call("GET", "registry", f"/v1/apps/{app['app_id']}")).json()["logo_hash"] is None
+
+
+@pytest.mark.parametrize("scripts", [True, False])
+async def test_s33_the_heads_of_the_columns_sort(signed_in: SignedIn, developer: Developer, *, scripts: bool) -> None:
+    for name in ("Banana", "Éclair", "apple"):
+        app = await developer.add_app(name=name)
+    await developer.call("POST", "registry", f"/v1/apps/{app['app_id']}/disable")
+    page = await signed_in(java_script_enabled=scripts)
+    await page.goto("/pay")
+
+    async def order(column: str, direction: str, names: list[str]) -> None:
+        await expect(page.get_by_role("columnheader", name=column, exact=True)).to_have_attribute("aria-sort", direction)
+        assert await page.locator("th[aria-sort]").count() == 1
+        assert await page.get_by_role("rowheader").get_by_role("link").all_inner_texts() == names
+
+    await order("App ID", "descending", ["apple", "Éclair", "Banana"])
+    for column, direction, names in (
+        ("App Name", "ascending", ["apple", "Banana", "Éclair"]), ("App Name", "descending", ["Éclair", "Banana", "apple"]),
+        ("Enabled", "ascending", ["Banana", "Éclair", "apple"]), ("App ID", "descending", ["apple", "Éclair", "Banana"]),
+        ("App ID", "ascending", ["Banana", "Éclair", "apple"]),
+    ):  # fmt: skip
+        await page.get_by_role("columnheader", name=column, exact=True).get_by_role("link").click()
+        await page.wait_for_load_state()
+        await order(column, direction, names)
+    await page.get_by_role("searchbox").fill("a")
+    await page.keyboard.press("Enter")
+    await expect(page).to_have_url(re.compile("sort=registered_at"))
+
+
+async def test_s33_on_a_small_screen_the_order_is_chosen_beside_the_search(signed_in: SignedIn, developer: Developer) -> None:
+    for name in ("Banana", "apple"):
+        await developer.add_app(name=name)
+    page = await signed_in(viewport={"width": 360, "height": 780})
+    await page.goto("/pay")
+    await page.get_by_label("Sort by").select_option("Name, Z to A")
+    await page.get_by_role("button", name="Search").click()
+    await expect(page.get_by_role("rowheader").first).to_contain_text("Banana")
+
+
 async def test_s33_search_finds_by_name_among_many(signed_in: SignedIn, developer: Developer) -> None:
     for number in range(30):
         await developer.add_app(name=f"Shop number {number:02}")

@@ -1,13 +1,13 @@
 """Apps over HTTP."""
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 from fastapi import Query, Response
 
 from services.registry.api.schemas import AppAnswer, AppChanges, HistoryItem, NewApp, app_decided, app_read, history_read
 from services.registry.commands.apps import AppCommands
 from services.registry.domain.events import AppStatus
-from services.registry.queries import AppView, HistoryEntry, RegistryQueries
+from services.registry.queries import SORTS, HistoryEntry, Order, RegistryQueries
 from shared.http.caller import IfMatch, MaybeIfMatch, Person
 from shared.http.headers import tagged
 from shared.http.paging import Cursors, CursorText, Limit, Page
@@ -18,6 +18,8 @@ Commands = Annotated[AppCommands, provided(AppCommands)]
 Queries = Annotated[RegistryQueries, provided(RegistryQueries)]
 Cursor = Annotated[Cursors, provided(Cursors)]
 Search = Annotated[str | None, Query(max_length=256, description="Part of a name, or a whole app id")]
+_SORTS: Final = "|".join(SORTS)
+Sort = Annotated[str, Query(pattern=f"^-?({_SORTS})$", description=f"By what: {_SORTS}; descending with - before it")]
 Status = Annotated[AppStatus | None, Query(description="Without it all but the archived ones are listed")]
 
 
@@ -29,17 +31,17 @@ async def register(body: NewApp, caller: Person, response: Response, commands: C
 
 @router.get("")
 async def list_apps(
-    caller: Person, queries: Queries, cursors: Cursor, q: Search = None, status: Status = None, cursor: CursorText = None, limit: Limit = 25
-) -> Page[AppAnswer]:
-    """Your apps, newest first."""
-    bound = ("apps", caller.account_id, q, status)
-    place: dict[str, Any] = cursors.read(cursor, *bound) or {}
-    rows = await queries.list_apps(tenant=caller.account_id, q=q, status=status, after=place.get("after"), limit=limit + 1)
-
-    def next_page(last: AppView) -> str:
-        return cursors.make({"after": last.app_id}, *bound)
-
-    return Page[AppAnswer].of(rows, limit, next_page, app_read)
+    caller: Person, queries: Queries, cursors: Cursor, q: Search = None, status: Status = None, sort: Sort = "-registered_at",
+    cursor: CursorText = None, limit: Limit = 25,
+) -> Page[AppAnswer]:  # fmt: skip
+    """Your apps, newest first where nothing else is asked for."""
+    bound = ("apps", caller.account_id, q, status, sort)
+    place = cursors.read(cursor, *bound)
+    order = Order(sort.removeprefix("-"), sort.startswith("-"), (place["value"], place["app_id"]) if place else None)
+    rows = await queries.list_apps(tenant=caller.account_id, q=q, status=status, order=order, limit=limit + 1)
+    return Page[AppAnswer].of(
+        rows, limit, lambda last: cursors.make(dict(zip(("value", "app_id"), last[1], strict=True)), *bound), lambda row: app_read(row[0])
+    )
 
 
 @router.get("/{app_id}")
@@ -52,8 +54,8 @@ async def get_app(app_id: str, caller: Person, response: Response, queries: Quer
 
 @router.patch("/{app_id}")
 async def change(app_id: str, body: AppChanges, caller: Person, expected: IfMatch, response: Response, commands: Commands) -> AppAnswer:
-    """Change the given fields. Another country clears a state that does not belong to it."""
-    return app_decided(response, await commands.change_details(app_id, body.given(), caller.context(expected)))
+    """Change the given fields, logo included, all or none. Another country clears a state that does not belong to it."""
+    return app_decided(response, await commands.change(app_id, body.given(), body.new_logo(), caller.context(expected)))
 
 
 @router.post("/{app_id}/disable")

@@ -8,6 +8,7 @@ from typing import Annotated, Any, Final, Generic, Literal, TypeVar
 from fastapi import Response
 from pydantic import BaseModel, ConfigDict, Field, WithJsonSchema
 
+from services.registry.commands.apps import NewLogo
 from services.registry.domain import domains
 from services.registry.domain.app import App
 from services.registry.domain.details import LONGEST, NAME_LENGTH, OPTIONAL
@@ -61,16 +62,6 @@ class AppChanges(Body):
     state: Annotated[Any, _text("state", "ISO 3166-2, see GET /v1/countries/{code}/states", optional=True)] = None
     city: Annotated[Any, _text("city", "free text", optional=True)] = None
 
-    def given(self) -> Mapping[str, object]:
-        """Exactly what was sent."""
-        return self.model_dump(exclude_unset=True)
-
-
-class NewApp(AppChanges):
-    """The form of an app. Everything wrong with it is named at once."""
-
-    model_config = ConfigDict(json_schema_extra=_as_form)
-
     logo: Annotated[Any, WithJsonSchema({"anyOf": [_LOGO, {"type": "null"}]})] = None
 
     def given(self) -> Mapping[str, object]:
@@ -85,6 +76,16 @@ class NewApp(AppChanges):
             return base64.b64decode(self.logo, validate=True)
         except (TypeError, ValueError):
             return b""
+
+    def new_logo(self) -> NewLogo | None:
+        """The logo to show from now on, which may be none; nothing when it stays as it is."""
+        return NewLogo(self.image()) if "logo" in self.model_fields_set else None
+
+
+class NewApp(AppChanges):
+    """The form of an app. Everything wrong with it is named at once."""
+
+    model_config = ConfigDict(json_schema_extra=_as_form)
 
 
 class AppAnswer(BaseModel):

@@ -3,6 +3,7 @@
 import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from functools import partial
 from typing import Any, Protocol
 
@@ -29,6 +30,13 @@ class LogoShelf(Protocol):
 
     async def keep(self, logo_hash: str, png: bytes) -> None:
         """Keep a picture under the SHA-256 of its bytes, in hex."""
+
+
+@dataclass(frozen=True, slots=True)
+class NewLogo:
+    """A logo to show in place of the one there is; without an image none."""
+
+    image: bytes | None
 
 
 class AppCommands:
@@ -58,8 +66,18 @@ class AppCommands:
         ]
         return (await decide_together(parts, context))[0]
 
-    async def change_details(self, app_id: str, given: Given, context: Context) -> Decided[App]:
-        return await self._decide(app_id, partial(apps.change_details, given=given), context)
+    async def change(self, app_id: str, given: Given, shown: NewLogo | None, context: Context) -> Decided[App]:
+        """Details and logo in one decision: everything wrong with either is named, and nothing is changed then."""
+        await self._require_owner(app_id, context)
+        png, wrong = await self._judged(shown.image if shown else None)
+        change = partial(apps.change_details, given=given, wrong=wrong)
+        if shown is None:
+            return await self._apps.decide(app_id, change, context)
+        if png:
+            await self._logos.keep(_hash(png), png)
+        return await self._apps.decide(
+            app_id, lambda app: [*change(app), *apps.change_logo(app, logo_hash=_hash(png) if png else None)], context
+        )
 
     async def change_logo(self, app_id: str, image: bytes, context: Context) -> Decided[App]:
         """The image is kept before the event that shows it, so that no event ever shows a missing one."""

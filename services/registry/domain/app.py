@@ -109,10 +109,13 @@ def register(
     return [registered, AppLogoChanged(logo_hash)] if logo_hash else [registered]
 
 
-def change_details(app: App, *, given: Given) -> Sequence[AppEvent]:
-    """Contact data and the rest change by an event each, because only the rest is announced."""
+def change_details(app: App, *, given: Given, wrong: Sequence[FieldError] = ()) -> Sequence[AppEvent]:
+    """Contact data and the rest change by an event each, because only the rest is announced.
+
+    Raises Invalid with everything that is wrong with the form; `wrong` is what its logo has added to that.
+    """
     before = _form(not_archived(app))
-    after = details.changed(before, given)
+    after = details.changed(before, given, wrong)
     differing = details.differing(before, after)
     shown = tuple(field for field in differing if field in PUBLIC_FIELDS)
     contact = tuple(field for field in differing if field not in PUBLIC_FIELDS)

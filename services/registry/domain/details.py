@@ -80,13 +80,13 @@ def new(given: Given, wrong: Sequence[FieldError] = ()) -> Details:
     return _details(form.finished())
 
 
-def changed(before: Details, given: Given) -> Details:
+def changed(before: Details, given: Given, wrong: Sequence[FieldError] = ()) -> Details:
     """`before` with the given fields in place of its own; None clears an optional one. Raises Invalid with everything that is wrong.
 
     Another country clears a state that does not belong to it, and needs a postal code of its form.
     """
     old = _fields(before)
-    form = _Form(given)
+    form = _Form(given, wrong)
     country = form.check(before.country)
     if country not in {None, before.country}:
         if "state" not in given and old["state"] not in places.states(country or ""):

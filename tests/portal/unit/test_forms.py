@@ -1,7 +1,9 @@
 """A form keeps what was entered and shows each thing that is wrong at its field."""
 
+import pytest
+
 from portal.apis.calls import Away, FieldProblem, Problem, Refused
-from portal.forms import Form
+from portal.forms import Form, key_of, version_of
 
 
 def refusal(*errors: tuple[str, str, str], code: str = "request.invalid", title: str = "Some fields are not right.") -> Refused:
@@ -43,3 +45,16 @@ def test_a_service_that_is_away_is_said_above_the_form() -> None:
     marked = Form({"a": "kept"}).refused(Away("registry"))
     assert marked.values == {"a": "kept"}
     assert "registry service does not answer" in marked.problem
+
+
+@pytest.mark.parametrize("sent", ["", "x", "-1", "1e3", "9" * 4_301, "\u0661", "1\r\nx: y", object(), None])
+def test_a_version_or_key_that_somebody_made_up_harms_nothing(sent: object) -> None:
+    assert version_of({"version": sent}) == 0
+    made = key_of({"key": sent})
+    assert made.isascii()
+    assert made.isprintable()
+    assert 1 <= len(made) <= 255
+
+
+def test_a_version_and_a_key_of_ours_are_taken_as_they_are() -> None:
+    assert (version_of({"version": "12"}), key_of({"key": "k-1"})) == (12, "k-1")

@@ -62,12 +62,38 @@ async def test_the_list_can_be_narrowed_to_a_status(owner: Owner) -> None:
     assert [await owner.names(status=status) for status in ("active", "disabled", "archived")] == [["enable"], ["disable"], ["archive"]]
 
 
+@pytest.mark.parametrize("sort", ["name", "-name", "status", "-status", "registered_at", "-registered_at"])
+async def test_the_list_is_sorted_as_asked_and_its_pages_hold_every_app_once(owner: Owner, sort: str) -> None:
+    made = [await owner.add(name) for name in ("zebra", "Éclair", "apple", "Banana", "éclipse", "\ufdfa" * 256, "10 Downing")]
+    for app in made[::2]:
+        await owner.call("POST", f"/v1/apps/{app['app_id']}/disable")
+    names = ["10 Downing", "apple", "Banana", "Éclair", "éclipse", "zebra", "\ufdfa" * 256]
+    ids = {app["name"]: app["app_id"] for app in made}
+    on = sorted(app["app_id"] for app in made[1::2])
+    expected = {
+        "name": [ids[name] for name in names], "registered_at": sorted(ids.values()), "status": on + sorted(set(ids.values()) - set(on)),
+    }[sort.removeprefix("-")]  # fmt: skip
+    found = await pages(owner, "/v1/apps", sort=sort, limit=2)
+    assert [len(page) for page in found] == [2, 2, 2, 1]
+    assert [app["app_id"] for page in found for app in page] == (expected[::-1] if sort.startswith("-") else expected)
+
+
+async def test_a_sorted_page_goes_on_where_the_last_one_ended_whatever_became_of_its_last_app(owner: Owner) -> None:
+    made = {name: (await owner.add(name))["app_id"] for name in ("Alpha", "Bravo", "Charlie", "Delta")}
+    first = (await owner.call("GET", "/v1/apps", params={"limit": 2, "sort": "name"})).json()
+    await owner.call("PATCH", f"/v1/apps/{made['Bravo']}", json={"name": "Zulu"}, headers={"if-match": '"1"'})
+    await owner.add("Aardvark")
+    second = (await owner.call("GET", "/v1/apps", params={"sort": "name", "cursor": first["next_cursor"]})).json()
+    assert [app["name"] for app in second["items"]] == ["Charlie", "Delta", "Zulu"]
+
+
 async def test_a_cursor_is_good_for_its_own_list_alone(owner: Owner, stranger: Owner) -> None:
     apps = [await owner.add(f"Shop {number}") for number in range(2)]
     cursor = (await owner.call("GET", "/v1/apps", params={"limit": 1})).json()["next_cursor"]
     changed = cursor[:-2] + ("BB" if cursor.endswith("AA") else "AA")
     asked = [
         owner.call("GET", "/v1/apps", params={"cursor": cursor, "q": "x"}),
+        owner.call("GET", "/v1/apps", params={"cursor": cursor, "sort": "name"}),
         owner.call("GET", "/v1/apps", params={"cursor": changed}),
         owner.call("GET", f"/v1/apps/{apps[0]['app_id']}/history", params={"cursor": cursor}),
         stranger.call("GET", "/v1/apps", params={"cursor": cursor}),
@@ -76,7 +102,9 @@ async def test_a_cursor_is_good_for_its_own_list_alone(owner: Owner, stranger: O
         refused(await answer, 422, "request.bad_cursor", "cursor")
 
 
-@pytest.mark.parametrize("query", [{"limit": 0}, {"limit": 101}, {"status": "gone"}, {"q": "x" * 257}, {"sort": "name"}])
+@pytest.mark.parametrize(
+    "query", [{"limit": 0}, {"limit": 101}, {"status": "gone"}, {"q": "x" * 257}, {"sort": "email"}, {"order": "name"}]
+)
 async def test_a_wrong_parameter_is_named(owner: Owner, query: dict[str, object]) -> None:
     refused(await owner.call("GET", "/v1/apps", params=query), 422, "request.invalid", *query)
 

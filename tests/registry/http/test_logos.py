@@ -149,3 +149,24 @@ async def test_a_wrong_logo_is_named_with_the_other_wrong_fields_and_nothing_is_
     refused(answer, 422, "request.invalid", "/logo", "/name")
     assert answer.json()["errors"][0]["code"] == code
     assert await owner.names() == []
+
+
+async def test_an_app_and_its_logo_change_together_or_not_at_all(owner: Owner) -> None:
+    app = await owner.add()
+    path = f"/v1/apps/{app['app_id']}"
+    image = base64.b64encode(picture()).decode()
+    answer = await owner.call("PATCH", path, json={"name": "Corner Store", "logo": image}, headers={"if-match": '"1"'})
+    shown = answer.json()
+    assert (answer.status_code, shown["name"]) == (200, "Corner Store")
+    assert hashlib.sha256((await owner.call("GET", f"{path}/logo")).content).hexdigest() == shown["logo_hash"]
+    wrong = {"name": "x", "logo": base64.b64encode(b"no picture").decode()}
+    tag = {"if-match": answer.headers["etag"]}
+    refused(await owner.call("PATCH", path, json=wrong, headers=tag), 422, "request.invalid", "/logo", "/name")
+    refused(await owner.call("PATCH", path, json={"name": "x", "logo": image}, headers=tag), 422, "request.invalid", "/name")
+    stale = await owner.call("PATCH", path, json={"name": "Other", "logo": None}, headers={"if-match": '"1"'})
+    refused(stale, 412, "resource.version_mismatch")
+    assert await owner.get(app["app_id"]) == shown
+    kept = await owner.call("PATCH", path, json={"name": "Corner"}, headers=tag)
+    assert kept.json()["logo_hash"] == shown["logo_hash"]
+    gone = await owner.call("PATCH", path, json={"city": None, "logo": None}, headers={"if-match": kept.headers["etag"]})
+    assert (gone.json()["logo_hash"], gone.json()["city"], gone.json()["name"]) == (None, None, "Corner")

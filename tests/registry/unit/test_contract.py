@@ -42,13 +42,12 @@ def test_exactly_the_promised_paths_are_there(document: dict[str, Any]) -> None:
 def test_s28_the_form_says_what_is_mandatory_and_takes_nothing_else(document: dict[str, Any], name: str) -> None:
     form = document["components"]["schemas"][name]
     assert form["additionalProperties"] is False
-    logo = {"logo"} if name == "NewApp" else set()
-    assert set(form["properties"]) == set(FIELDS) | logo
+    assert set(form["properties"]) == {*FIELDS, "logo"}
     assert set(form.get("required", [])) == (set(FIELDS) - OPTIONAL if name == "NewApp" else set())
     assert form["properties"]["name"]["minLength"] == 3
     assert form["properties"]["name"]["maxLength"] == 256
     for field, shown in form["properties"].items():
-        assert ({"type": "null"} in shown.get("anyOf", [])) is (field in OPTIONAL | logo)
+        assert ({"type": "null"} in shown.get("anyOf", [])) is (field in OPTIONAL | {"logo"})
         assert "default" not in shown
 
 
