@@ -3,10 +3,11 @@
 import base64
 import binascii
 import json
-from collections.abc import Awaitable, Callable, Iterable, MutableMapping
+from collections.abc import Awaitable, Callable, Collection, Iterable, MutableMapping
 from typing import Any, Final, Protocol
 
 from latchkey.judging import Code
+from latchkey.keyformat import Kind
 from latchkey.verifier import Verdict
 
 __all__ = ["VERDICT", "KeyGate", "Verifier", "admit", "key_in", "status_of"]
@@ -65,7 +66,7 @@ async def admit(
 ) -> Verdict | None:
     """Judge the key of a request: give its Authorization and Origin headers, its peer's address, and the scope that it needs.
 
-    None when it holds no key. Let the request through only when `status_of` the answer is 200.
+    None when it holds no key. Let the request through only when `status_of` the answer is 200, and its `.kind` one that may call here.
     """
     key = key_in(authorization)
     return None if key is None else await verifier.check_fresh(key, origin=origin, ip=ip, scope=scope)
@@ -75,12 +76,22 @@ class KeyGate:
     """ASGI middleware: a request without a good key is refused with a problem document.
 
     Any other finds its verdict in `scope["latchkey.verdict"]`: `.record` is the pair with `app_id`, `tenant` and `environment`, `.kind`
-    tells a public key from a secret one. `scope` is what every request needs; `open_paths` need no key. The peer's address is the ASGI
-    server's: behind a proxy let that set it. Websockets are refused by closing them. Lifespan events pass.
+    tells a public key from a secret one. Only secret keys are let through, because a public key stands in pages that anybody reads; name
+    `Kind.PUBLIC` in `kinds` where such a page may call. `scope` is what every request needs; `open_paths` need no key. The peer's address
+    is the ASGI server's: behind a proxy let that set it. Websockets are refused by closing them. Lifespan events pass.
     """
 
-    def __init__(self, app: App, verifier: Verifier, *, scope: str | None = None, open_paths: Iterable[str] = ()) -> None:
+    def __init__(
+        self,
+        app: App,
+        verifier: Verifier,
+        *,
+        scope: str | None = None,
+        kinds: Collection[Kind] = (Kind.SECRET,),
+        open_paths: Iterable[str] = (),
+    ) -> None:
         self._app, self._verifier, self._scope, self._open = app, verifier, scope, frozenset(open_paths)
+        self._kinds = frozenset(kinds)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Judge, then refuse or pass on."""
@@ -95,14 +106,16 @@ class KeyGate:
             ip=client[0] if client else None,
             scope=self._scope,
         )
-        status = status_of(verdict)
-        if verdict is not None and status == 200:  # noqa: PLR2004 - HTTP's own number
+        status, code = status_of(verdict), "KEY_MISSING" if verdict is None else str(verdict.code)
+        if verdict is not None and verdict.code is Code.VALID and verdict.kind not in self._kinds:
+            status, code = 403, "FORBIDDEN_KIND"
+        if status == 200:  # noqa: PLR2004 - HTTP's own number
             await self._app({**scope, VERDICT: verdict}, receive, send)
         elif scope["type"] == "websocket":
             await receive()
             await send({"type": "websocket.close", "code": 1008})
         else:
-            await _refuse(send, status, "KEY_MISSING" if verdict is None else str(verdict.code))
+            await _refuse(send, status, code)
 
 
 def _header(scope: Scope, wanted: bytes) -> str | None:

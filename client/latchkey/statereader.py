@@ -1,12 +1,13 @@
 """Reading a compacted topic of states whole, to begin from it: the last state of every stream as of now."""
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 
 from aiokafka import AIOKafkaConsumer
 
 from latchkey.access import KafkaAccess, options
+from latchkey.consumer.kafka import give_up
+from latchkey.deadline import within
 from latchkey.states import StateRecord, decode_state
 
 
@@ -26,19 +27,22 @@ async def read_states(bootstrap: str | KafkaAccess, topic: str, *, wait_seconds:
     states: dict[str, StateRecord] = {}
     ended: set[str] = set()
     kafka = AIOKafkaConsumer(topic, **options(bootstrap), enable_auto_commit=False, auto_offset_reset="earliest")
+
+    async def read() -> None:
+        await kafka.start()
+        partitions = sorted(kafka.assignment())
+        ends = await kafka.end_offsets(partitions)
+        for partition in partitions:
+            kafka.seek(partition, 0)
+        while any([await kafka.position(partition) < end for partition, end in ends.items()]):
+            for records in (await kafka.getmany(timeout_ms=200)).values():
+                for record in records:
+                    _take(states, ended, (record.key or b"").decode(), record.value)
+
     try:
-        async with asyncio.timeout(wait_seconds):
-            await kafka.start()
-            partitions = sorted(kafka.assignment())
-            ends = await kafka.end_offsets(partitions)
-            for partition in partitions:
-                kafka.seek(partition, 0)
-            while any([await kafka.position(partition) < end for partition, end in ends.items()]):
-                for records in (await kafka.getmany(timeout_ms=200)).values():
-                    for record in records:
-                        _take(states, ended, (record.key or b"").decode(), record.value)
+        await within(wait_seconds, read())
     finally:
-        await kafka.stop()
+        await give_up(kafka)
     return Snapshot(states, frozenset(ended))
 
 

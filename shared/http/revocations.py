@@ -4,11 +4,14 @@ import asyncio
 import time
 from collections import OrderedDict
 from collections.abc import Callable
+from itertools import chain
 from typing import Final, Self
 
 import structlog
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from latchkey.access import KafkaAccess, options
+from latchkey.consumer import Policy, Status
+from latchkey.consumer.pulse import Pulse
 from latchkey.deadline import is_stray, within
 from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode
 from latchkey.events import PublicEvent
@@ -64,9 +67,10 @@ class Heard:
 class KafkaRevocations(Heard):
     """Listens to every partition of identity's account events, from ten minutes ago, for ever. Use as an async context manager."""
 
-    def __init__(self, bootstrap: str | KafkaAccess) -> None:
+    def __init__(self, bootstrap: str | KafkaAccess, *, silence_seconds: float = 30.0) -> None:
+        """A client that learned nothing for `silence_seconds` is made anew: after some broken connections one never does again."""
         super().__init__()
-        self._bootstrap = bootstrap
+        self._bootstrap, self._pulse = bootstrap, Pulse(Policy(silence_seconds=silence_seconds), Status())
         self._task: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:
@@ -95,16 +99,18 @@ class KafkaRevocations(Heard):
         try:
             await within(_DEADLINE, consumer.start())
             # The ends first: what arrives between the two questions is then read twice, and not never.
-            ends = await consumer.end_offsets(partitions)
+            ends = await within(_DEADLINE, consumer.end_offsets(partitions))
             since = int((time.time() - REMEMBERED) * 1000)
-            recent = await consumer.offsets_for_times(dict.fromkeys(partitions, since))
+            recent = await within(_DEADLINE, consumer.offsets_for_times(dict.fromkeys(partitions, since)))
             for partition in partitions:
                 first = recent[partition]
                 consumer.seek(partition, ends[partition] if first is None else first.offset)
+            self._pulse.begin()
             while True:
-                for records in (await within(_DEADLINE, consumer.getmany(timeout_ms=1_000))).values():
-                    for record in records:
-                        self._take(record.value)
+                batches = await within(_DEADLINE, consumer.getmany(timeout_ms=1_000))
+                for record in chain.from_iterable(batches.values()):
+                    self._take(record.value)
+                self._pulse.observe(consumer, {}, polled=bool(batches))
         finally:
             await within(_STOP, consumer.stop())
 

@@ -20,6 +20,7 @@ SERVICE_TYPE: Final = "st+jwt"
 _KINDS: Final[dict[str, Literal["person", "service"]]] = {PERSON_TYPE: "person", SERVICE_TYPE: "service"}
 _LONGEST: Final = 4_096
 _LIFETIME: Final = 3_600  # seconds; identity's last 5 or 15 minutes, so one that lives longer was not made by its rules
+_AHEAD: Final = 30  # seconds that identity's clock may be ahead of ours
 _KID: Final = re.compile(r"[A-Za-z0-9_-]{1,128}")
 
 
@@ -102,7 +103,7 @@ class TokenChecker:
         try:
             claims: dict[str, Any] = jwt.decode(
                 token, key, algorithms=[ALGORITHM], issuer=self._issuer, audience=self._audience,
-                options={"require": ["iss", "aud", "sub", "exp", "iat"], "strict_aud": True},
+                options={"require": ["iss", "aud", "sub", "exp", "iat"], "strict_aud": True, "verify_iat": False},
             )  # fmt: skip
         except jwt.ExpiredSignatureError:
             raise TokenExpired from None
@@ -116,7 +117,7 @@ def _claims(kind: Literal["person", "service"], said: dict[str, Any]) -> Claims:
     issued_at, expires_at = said["iat"], said["exp"]
     texts = isinstance(subject, str) and isinstance(session_id, str) and isinstance(scope, str)
     numbers = all(type(number) is int for number in (generation, issued_at, expires_at))
-    if not texts or not numbers or not subject or expires_at - issued_at > _LIFETIME:
+    if not texts or not numbers or not subject or expires_at - issued_at > _LIFETIME or issued_at > time.time() + _AHEAD:
         raise TokenInvalid
     if kind == "person" and (not session_id or "gen" not in said):
         raise TokenInvalid

@@ -7,7 +7,19 @@ from typing import Any
 
 import asyncpg
 import pytest
-from latchkey.consumer import NotYet, ParkedRecord, Policy, Reactor, Start, install, parked_discard, parked_list, parked_retry, wait_for
+from latchkey.consumer import (
+    NotParkedError,
+    NotYet,
+    ParkedRecord,
+    Policy,
+    Reactor,
+    Start,
+    install,
+    parked_discard,
+    parked_list,
+    parked_retry,
+    wait_for,
+)
 from latchkey.envelope import Envelope
 from latchkey.events.registry import AppDisabled, AppEnabled
 
@@ -178,6 +190,19 @@ async def test_a_discarded_event_lets_the_rest_of_its_stream_go_on(bench: Bench)
         await parked_discard(db, "rows", failed.source, failed.place)
     await bench.arrived(app_1=3)
     assert await bench.applied() == {"app_1": [1, 3]}
+
+
+async def test_discarding_what_waits_for_a_missing_version_does_not_give_that_up_too(bench: Bench) -> None:
+    bench.start()
+    await bench.publisher.send("app_1", 1, 3)
+    await bench.until(bench_parked(bench, ("app_1", 3, "gap")))
+    async with bench.operator() as db:
+        [waiting] = await parked_list(db, "rows")
+        with pytest.raises(NotParkedError, match="--without-missing"):
+            await parked_discard(db, "rows", waiting.source, waiting.place)
+    await bench.publisher.send("app_1", 2)
+    await bench.arrived(app_1=3)
+    assert await bench.applied() == {"app_1": [1, 2, 3]}
 
 
 async def test_a_missing_version_can_be_given_up(bench: Bench) -> None:

@@ -206,6 +206,54 @@ async def test_a_gap_is_filled_from_the_feed(bench: Bench) -> None:
     assert await bench.parked() == []
 
 
+async def test_a_gap_is_filled_while_its_partition_is_busy(bench: Bench) -> None:
+    busy = next(name for name in map("app_{}".format, range(2, 99)) if partition_of(name, PARTITIONS) == partition_of("app_1", PARTITIONS))
+
+    class Busy(Log):
+        """Answers only when the partition has gone on since it was asked."""
+
+        async def page(self, *, after: int, stream: str | None = None, limit: int = 500) -> FeedPage:
+            page = await super().page(after=after, stream=stream, limit=limit)
+            await bench.publisher.send(busy, self.asked)
+            await bench.arrived(**{busy: self.asked})
+            return page
+
+    bench.start(source=Busy([("app_1", version) for version in range(1, 8)]))
+    await bench.publisher.send("app_1", 1, 7)
+    await bench.arrived(app_1=7)
+    assert (await bench.applied())["app_1"] == [1, 2, 3, 4, 5, 6, 7]
+    assert await bench.parked() == []
+
+
+async def test_a_gap_of_a_reactor_is_filled_while_its_partition_is_busy(bench: Bench) -> None:
+    busy = next(name for name in map("app_{}".format, range(2, 99)) if partition_of(name, PARTITIONS) == partition_of("app_1", PARTITIONS))
+    reacted: list[tuple[str, int]] = []
+
+    async def react(event: Envelope) -> None:
+        reacted.append((event.subject, event.streamversion))
+
+    class Busy(Log):
+        async def page(self, *, after: int, stream: str | None = None, limit: int = 500) -> FeedPage:
+            page = await super().page(after=after, stream=stream, limit=limit)
+            await bench.publisher.send(busy, self.asked)
+            await bench.until(lambda: (busy, self.asked) in reacted)
+            return page
+
+    consumer = bench.start(Reactor({AppDisabled: react}), source=Busy([("app_1", version) for version in range(1, 8)]))
+    await bench.publisher.send("app_1", 1, 7)
+    assert await consumer.wait_for("app_1", 7, 20)
+    assert [version for stream, version in reacted if stream == "app_1"] == [1, 2, 3, 4, 5, 6, 7]
+
+
+async def test_a_consumer_whose_topic_is_gone_is_not_up_to_date(bench: Bench) -> None:
+    consumer = bench.start()
+    await bench.publisher.send("app_1", 1)
+    await bench.arrived(app_1=1)
+    await bench.until(lambda: consumer.status.age_seconds < 1)
+    await bench.publisher.delete()
+    await bench.until(lambda: consumer.status.age_seconds > 4)
+
+
 async def test_a_topic_made_anew_is_read_from_its_start_and_nothing_is_doubled(bench: Bench) -> None:
     first = bench.start()
     await bench.publisher.send_all([(f"app_{stream}", version) for version in (1, 2, 3) for stream in range(10)])

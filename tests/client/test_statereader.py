@@ -1,5 +1,7 @@
 """Beginning from a topic of states: the snapshot it holds, and a consumer that joins the events where the snapshot ends."""
 
+import signal
+import time
 import uuid
 from dataclasses import replace
 
@@ -8,7 +10,9 @@ from latchkey.consumer import begin_from
 from latchkey.envelope import splice
 from latchkey.statereader import read_states
 from latchkey.states import encode_state
+from latchkey.topics import REGISTRY_APP_STATE
 
+from stack.testing import RealStack
 from tests.client.conftest import QUICK, Bench
 from tests.client.publisher import Publisher
 
@@ -38,6 +42,18 @@ async def test_a_snapshot_and_the_events_behind_it_join_with_no_gap_and_no_dupli
     await bench.arrived(app_1=3, app_2=4, app_4=7)
     assert await bench.applied() == {"app_1": [3], "app_2": [4], "app_4": [7]}
     assert await bench.parked() == []
+
+
+async def test_a_broker_that_freezes_ends_the_reading_in_time(breakable_stack: RealStack) -> None:
+    await read_states(breakable_stack.bootstrap, REGISTRY_APP_STATE)
+    breakable_stack.kafka.child.send(signal.SIGSTOP)
+    try:
+        began = time.monotonic()
+        with pytest.raises(TimeoutError):
+            await read_states(breakable_stack.bootstrap, REGISTRY_APP_STATE, wait_seconds=2)
+        assert time.monotonic() - began < 9
+    finally:
+        breakable_stack.kafka.child.send(signal.SIGCONT)
 
 
 async def test_an_empty_topic_has_no_states(bench: Bench) -> None:

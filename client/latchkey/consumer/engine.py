@@ -32,6 +32,12 @@ class Work:
     wanted: Sequence[str] = ()
     retried: frozenset[Place] = frozenset()
 
+    @property
+    def at(self) -> int | None:
+        """Where the partition has to be for this work: anywhere when it only brings back what was put aside, which moves nothing, so that
+        a busy partition does not keep it from being done."""
+        return None if self.after is self.held else self.held.next_offset
+
 
 class Engine:
     """Carries out work. A handler's effect commits with the checkpoint; a reactor's was made before, at least once."""
@@ -68,7 +74,7 @@ class Engine:
                 raise
         # One of them can never succeed: the transaction is gone, so all are done again with a savepoint around each.
         async with self._transaction() as db:
-            await self._ledger.enter(db, work.held)
+            await self._ledger.enter(db, work.held, work.at)
             plan = await self._plan(db, work)
             outcome = Outcome(park=list(plan.park))
             blocked: set[str] = set()
@@ -79,7 +85,7 @@ class Engine:
 
     async def _project_together(self, work: Work, handler: Handler) -> tuple[Outcome, Plan]:
         async with self._transaction() as db:
-            await self._ledger.enter(db, work.held)
+            await self._ledger.enter(db, work.held, work.at)
             plan = await self._plan(db, work)
             outcome = Outcome(park=list(plan.park))
             events = await self._events(db, work.held.source, plan.steps)
@@ -93,6 +99,7 @@ class Engine:
 
     async def _react(self, work: Work, reactor: Reactor) -> tuple[Outcome, Plan]:
         async with self._transaction() as db:
+            at = await self._ledger.enter(db, work.held, work.at)
             plan = await self._plan(db, work)
             events = await self._events(db, work.held.source, plan.steps)
         outcome = Outcome(park=list(plan.park))
@@ -115,7 +122,7 @@ class Engine:
         if failures:
             raise failures[0]
         async with self._transaction() as db:
-            await self._ledger.enter(db, work.held)
+            await self._ledger.enter(db, work.held, at)
             await self._finish(db, work, outcome)
         return outcome, plan
 
@@ -162,7 +169,7 @@ class Engine:
         outcome.unpark.extend(work.retried - parked_again)
         if outcome.park and await self._ledger.parked_count(db) + len(outcome.park) > self._policy.max_parked:
             raise TooManyParked(f"{self._ledger.name} has put {self._policy.max_parked} records aside and waits for somebody to look")
-        await self._ledger.write(db, work.after, outcome)
+        await self._ledger.write(db, work.after, outcome, moves=work.at is not None)
         failpoint("consumer.in_transaction")
 
 

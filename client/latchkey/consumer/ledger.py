@@ -75,15 +75,16 @@ class Ledger:
             *(held.next_offset, held.last_digest, held.last_position, held.declared),
         )
 
-    async def enter(self, db: asyncpg.Connection, held: Held) -> None:
-        """Lock the partition's checkpoint until the end of the transaction. Raises `Moved` when it is not where `held` says."""
+    async def enter(self, db: asyncpg.Connection, held: Held, at: int | None) -> int:
+        """Lock the partition's checkpoint until the end of the transaction and answer where it is. Raises `Moved` when that is not `at`."""
         offset = await db.fetchval(
             f"SELECT next_offset FROM {self.schema}.checkpoints "
             "WHERE projection = $1 AND version = $2 AND source = $3 AND topic_epoch = $4 AND partition = $5 FOR UPDATE",
             *(self.name, self.version, held.source, held.topic_epoch, held.partition),
         )
-        if offset != held.next_offset:
-            raise Moved(f"{held.source}-{held.partition} is at {offset}, not at {held.next_offset}")
+        if offset is None or at not in {None, offset}:
+            raise Moved(f"{held.source}-{held.partition} is at {offset}, not at {at}")
+        return int(offset)
 
     async def streams(self, db: asyncpg.Connection, ids: Sequence[str]) -> tuple[dict[str, int], dict[str, dict[int, Place]]]:
         """The version seen of each stream, and where its records lie that were put aside."""
@@ -114,8 +115,8 @@ class Ledger:
         )
         return {Place(*row[:3]): row[3] for row in rows}
 
-    async def write(self, db: asyncpg.Connection, held: Held, outcome: Outcome) -> None:
-        """Write an outcome; `held` says where the partition is after it."""
+    async def write(self, db: asyncpg.Connection, held: Held, outcome: Outcome, *, moves: bool) -> None:
+        """Write an outcome; when it moves the partition, `held` says where that is after it."""
         key = (self.name, self.version, held.source)
         if outcome.versions:
             await begin_from(db, self.name, outcome.versions, version=self.version, schema=self.schema)
@@ -143,11 +144,12 @@ class Ledger:
                 'WHERE (projection, version, source, topic_epoch, partition, "offset") = ($1, $2, $3, $4, $5, $6)',
                 *(*key, *place, _sayable(error)),
             )
-        await db.execute(
-            f"UPDATE {self.schema}.checkpoints SET next_offset = $6, last_digest = $7, last_position = $8, updated_at = now() "
-            "WHERE projection = $1 AND version = $2 AND source = $3 AND topic_epoch = $4 AND partition = $5",
-            *(*key, held.topic_epoch, held.partition, held.next_offset, held.last_digest, held.last_position),
-        )
+        if moves:
+            await db.execute(
+                f"UPDATE {self.schema}.checkpoints SET next_offset = $6, last_digest = $7, last_position = $8, updated_at = now() "
+                "WHERE projection = $1 AND version = $2 AND source = $3 AND topic_epoch = $4 AND partition = $5",
+                *(*key, held.topic_epoch, held.partition, held.next_offset, held.last_digest, held.last_position),
+            )
 
     async def backlog(self, db: asyncpg.Connection, held: Held) -> list[Waiting]:
         """The records of this partition that may come back now, at most 1,000."""

@@ -78,24 +78,28 @@ async def parked_discard(
     db: asyncpg.Connection, name: str, source: str, place: Place, *, version: int = 1, schema: str = "latchkey"
 ) -> None:
     """Give this record up. When it was the first of its stream, its version counts as dealt with and those behind it are tried.
-    Raises `NotParkedError`.
+
+    Raises `NotParkedError`, also for one that waits for a missing version: `parked_retry` can give that up.
     """
     schema = checked_schema(schema)
     async with db.transaction():
         row = await db.fetchrow(
-            f"DELETE FROM {schema}.parked WHERE projection = $1 AND version = $2 AND source = $3 "
-            'AND (topic_epoch, partition, "offset") = ($4, $5, $6) RETURNING stream_id, stream_version',
+            f"DELETE FROM {schema}.parked p WHERE projection = $1 AND version = $2 AND source = $3 "
+            'AND (topic_epoch, partition, "offset") = ($4, $5, $6) RETURNING stream_id, stream_version, reason, '
+            f"(SELECT last_version FROM {schema}.seen s WHERE (s.projection, s.version, s.stream_id) = ($1, $2, p.stream_id))",
             *(name, version, source, *place),
         )
         if row is None:
             raise NotParkedError(f"nothing lies at {source} {tuple(place)}")
-        stream_id, stream_version = row
+        stream_id, stream_version, reason, last_version = row
         first = await db.fetchval(
             f"SELECT min(stream_version) FROM {schema}.parked WHERE projection = $1 AND version = $2 AND stream_id = $3",
             *(name, version, stream_id),
         )
         if stream_id is None or (first is not None and first < stream_version):
             return
+        if reason == "gap" and last_version != stream_version - 1:
+            raise NotParkedError(f"versions of {stream_id} before {stream_version} are missing: retry it with --without-missing")
         await db.execute(
             f"INSERT INTO {schema}.seen AS s (projection, version, stream_id, last_version) VALUES ($1, $2, $3, $4) "
             "ON CONFLICT (projection, version, stream_id) DO UPDATE SET last_version = greatest(s.last_version, excluded.last_version)",

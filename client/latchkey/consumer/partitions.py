@@ -126,7 +126,7 @@ class Partitions:
         for partition in tuple(self._held):
             if (held := self._held.get(partition)) is not None:
                 with contextlib.suppress(Moved):
-                    # The partition went on meanwhile: the next time its new place is known.
+                    # The partition went to another member meanwhile, or its topic was made anew.
                     await self._backlog.tend(held)
         self._status.parked = await self._backlog.count()
 

@@ -79,7 +79,8 @@ class Pulse:
         lags = {
             partition: max(0, end - held[partition].next_offset) for partition, end in ends.items() if end is not None and partition in held
         }
-        known = len(lags) == len(assigned)
+        # A topic that vanished, or that we may not see any more, takes its partitions from the assignment: then nothing is known of it.
+        known = len(lags) == len(assigned) and all(map(kafka.partitions_for_topic, kafka.subscription()))
         if known and not any(lags.values()) and self._learned_at == now:
             self._status.caught_up_at = now
         self._status.assigned = len(assigned)

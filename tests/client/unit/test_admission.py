@@ -6,18 +6,19 @@ from typing import Any
 
 from latchkey.admission import VERDICT, KeyGate, Message, Receive, Scope, Send, admit, key_in, status_of
 from latchkey.judging import Code
+from latchkey.keyformat import Kind
 from latchkey.verifier import Verdict
 
 
 class Judge:
     """Answers what it is told to, and remembers what it was asked."""
 
-    def __init__(self, code: Code = Code.VALID) -> None:
-        self.code, self.asked = code, list[tuple[str, dict[str, Any]]]()
+    def __init__(self, code: Code = Code.VALID, kind: Kind = Kind.SECRET) -> None:
+        self.code, self.kind, self.asked = code, kind, list[tuple[str, dict[str, Any]]]()
 
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         self.asked.append((key_text, {"origin": origin, "ip": ip, "scope": scope}))
-        return Verdict(self.code, None, None, None)
+        return Verdict(self.code, None, self.kind, None)
 
 
 def basic(text: str) -> str:
@@ -99,6 +100,17 @@ async def test_the_gate_refuses_with_a_problem() -> None:
             "status": status,
             "code": named,
         }
+
+
+async def test_a_public_key_opens_only_a_gate_that_was_told_so() -> None:
+    key, public = (b"authorization", b"Bearer k"), Judge(kind=Kind.PUBLIC)
+    start, body = await through(KeyGate(app, public), key)
+    assert (start["status"], json.loads(body["body"])["code"]) == (403, "FORBIDDEN_KIND")
+    assert await through(KeyGate(app, public), key, kind="websocket") == [{"type": "websocket.close", "code": 1008}]
+    [reached] = await through(KeyGate(app, public, kinds=[*Kind]), key)
+    assert reached["verdict"].kind is Kind.PUBLIC
+    start, _ = await through(KeyGate(app, Judge(Code.REVOKED, Kind.PUBLIC)), key)
+    assert start["status"] == 401
 
 
 async def test_the_gate_closes_websockets_and_leaves_open_paths_and_lifespan_alone() -> None:

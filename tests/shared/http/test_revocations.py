@@ -1,9 +1,11 @@
 """Ended sessions, heard from the real Kafka: what was said before the start, what is said now, and after Kafka was away."""
 
 import asyncio
+import signal
 import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import pytest
@@ -12,11 +14,13 @@ from latchkey.envelope import encode
 from latchkey.events import PublicEvent
 from latchkey.events.identity import AccountErased, SessionsRevoked
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS
+from structlog.testing import capture_logs
 
 from shared.http.revocations import KafkaRevocations
 from shared.http.tokens import Claims
 from shared.ids import new_id
 from stack.testing import RealStack
+from tests.shared.until import until
 
 pytestmark = pytest.mark.stack
 
@@ -78,3 +82,22 @@ async def test_it_begins_without_kafka_and_listens_when_kafka_is_there(breakable
         async with producing(breakable_stack.bootstrap) as producer:
             await say(producer, account, [SessionsRevoked(account_id=account, generation=2)])
         await soon(heard, claims(account), seconds=40)
+
+
+async def test_a_client_that_learns_nothing_any_more_is_made_anew(breakable_stack: RealStack) -> None:
+    account = new_id("acc")
+    async with KafkaRevocations(breakable_stack.bootstrap, silence_seconds=1.5) as heard, producing(breakable_stack.bootstrap) as producer:
+        await say(producer, account, [SessionsRevoked(account_id=account, generation=2)])
+        await soon(heard, claims(account))
+        breakable_stack.kafka.child.send(signal.SIGSTOP)
+        try:
+            with capture_logs() as lines:
+
+                async def complained() -> bool:
+                    return any(line["event"].startswith("revocations are not heard") for line in lines)
+
+                await until(complained, 15)
+        finally:
+            breakable_stack.kafka.child.send(signal.SIGCONT)
+        await say(producer, account, [AccountErased(account_id=account)])
+        await soon(heard, replace(claims(account), generation=2), seconds=40)
