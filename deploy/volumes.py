@@ -6,7 +6,7 @@ from pathlib import Path
 from deploy.who import KAFKA, POSTGRES, PROXY
 from stack.trouble import Trouble
 
-_WRITERS = {"postgres": POSTGRES, "kafka": KAFKA, "proxy": PROXY}
+_WRITERS = {"postgres": POSTGRES, "kafka": KAFKA, "proxy": PROXY, "backup": POSTGRES}
 
 
 def give_volumes(secrets: Path, data: Path) -> None:
@@ -15,5 +15,5 @@ def give_volumes(secrets: Path, data: Path) -> None:
         raise Trouble("There is a database and no secret: bring the volume of the secrets back from its backup, before a new one is made.")
     for name, uid in _WRITERS.items():
         folder = data / name
-        if folder.stat().st_uid != uid:
+        if folder.exists() and folder.stat().st_uid != uid:
             os.chown(folder, uid, uid)

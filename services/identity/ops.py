@@ -7,12 +7,17 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
+from latchkey.topics import BY_NAME, IDENTITY_ERASURE_STATE
+
+from services.identity.commands.accounts import erase_again
 from services.identity.commands.clients import Listed
 from services.identity.projections import VIEWS
 from services.identity.settings import PREFIX, Settings
-from services.identity.wiring import EVENTS, MIGRATIONS, SERVICE, build_core
+from services.identity.wiring import ACCOUNT, EVENTS, MIGRATIONS, SERVICE, build_core
 from shared.ids import new_id
 from shared.ops.kit import Arguments, Command, Failed, Toolbox, run_ops, say
+from shared.ops.restored import keys_of
+from shared.store.aggregates import Aggregates
 from shared.store.records import Context
 
 
@@ -41,6 +46,14 @@ def _listed(line: str) -> Listed:
     return Listed(client_id, name, frozenset(scopes.split(",")), digest)
 
 
+async def _replay(tools: Toolbox, _arguments: Arguments) -> None:
+    erased = await keys_of(tools, BY_NAME[IDENTITY_ERASURE_STATE])
+    async with build_core(Settings.from_env(PREFIX)) as core:
+        accounts = Aggregates(ACCOUNT, core.store)
+        again = [account_id for account_id in erased if await erase_again(accounts, account_id, _context())]
+    say(f"{len(again)} accounts were erased again.")
+
+
 async def _revoke(_tools: Toolbox, arguments: Arguments) -> None:
     async with build_core(Settings.from_env(PREFIX)) as core:
         await core.clients.revoke(arguments.id, _context())
@@ -65,6 +78,7 @@ def _toolbox() -> Toolbox:
 
 
 OWN: Final = (
+    Command("erasures replay", "Erase again what was erased after a backup was taken.", _replay),
     Command("service-client add", "Make a client for a machine of the platform.", _add, _add_arguments),
     Command(
         "service-client admit",

@@ -114,6 +114,7 @@ def _complain(sentence: str, status: int) -> int:
 _GROUPS: Final = {
     "relay": "how far the log is published",
     "parked": "records that a consumer put aside",
+    "erasures": "what must not come back from a backup",
     "events": "what the log holds",
 }
 

@@ -6,7 +6,7 @@ from typing import Final, NamedTuple
 import asyncpg
 from aiokafka.errors import KafkaError
 from latchkey.envelope import Envelope, decode
-from latchkey.topics import IDENTITY_ERASURE_STATE
+from latchkey.topics import IDENTITY_ERASURE_STATE, Topic
 
 from shared.ops.kit import Arguments, Failed, Toolbox, say
 from shared.relay.comparison import LogIsBehind, name_of, ours, refuse_if_behind, unknown
@@ -64,6 +64,21 @@ async def restored(tools: Toolbox, arguments: Arguments) -> None:
     return say(f"The log goes on behind {len(found)} lost events; {ended} states of streams that are gone were ended.")
 
 
+async def keys_of(tools: Toolbox, topic: Topic) -> list[str]:
+    """The keys of a compacted topic whose last record is no tombstone. Raises Failed when Kafka does not answer."""
+    outlet, last = _outlet(tools, [topic]), dict[str, bool]()
+    try:
+        await outlet.open()
+        async for record in outlet.records({place: (0, end) for place, end in (await outlet.ends()).items()}):
+            if record.key is not None:
+                last[record.key.decode(errors="replace")] = record.value is not None
+    except (KafkaError, TimeoutError) as away:
+        raise Failed(f"Kafka does not answer ({type(away).__name__}).") from away
+    finally:
+        await outlet.close()
+    return [key for key, lives in last.items() if lives]
+
+
 async def compare(tools: Toolbox, db: asyncpg.Connection) -> None:
     """Raise Failed when the database was restored from a backup and `restored` has not looked at it: nobody must write to it yet."""
     outlet, offsets = _outlet(tools), Offsets(compacted(topics_of(tools.service)))
@@ -79,8 +94,8 @@ async def compare(tools: Toolbox, db: asyncpg.Connection) -> None:
         await outlet.close()
 
 
-def _outlet(tools: Toolbox) -> Outlet:
-    topics = topics_of(tools.service)
+def _outlet(tools: Toolbox, some: Sequence[Topic] = ()) -> Outlet:
+    topics = some or topics_of(tools.service)
     if tools.kafka is None or not topics:
         raise Failed("This needs Kafka's address.")
     return Outlet(tools.kafka, topics, Offsets(()), _Operator())

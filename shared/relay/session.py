@@ -27,9 +27,14 @@ _PAGE_ROWS: Final = 1_000
 _LOOK_SECONDS: Final = 1.0  # so often the topics' ends and the cursor are compared with what this leader believes
 _LONG_WAIT: Final = 0.05
 _PAGE = """
-SELECT position, stream_id, public_type, public_version, public, meta->>'traceparent', states::text FROM es.events
-WHERE position > $1 AND position <= $2 AND public IS NOT NULL ORDER BY position LIMIT $3
-"""
+(SELECT position, stream_id, public_type, public_version, public, meta->>'traceparent', states::text FROM es.events
+ WHERE position > $1 AND position <= $2 AND public IS NOT NULL ORDER BY position LIMIT $3)
+UNION ALL
+(SELECT position, stream_id, convert_from(public, 'UTF8')::json->>'type', public_version, public,
+     convert_from(public, 'UTF8')::json->>'traceparent', NULL FROM es.lost
+ WHERE position > $1 AND position <= $2 ORDER BY position LIMIT $3)
+ORDER BY position LIMIT $3
+"""  # what a restored log lost stays part of what was said: it is published again too, where Kafka has to be filled again
 _log: Final = logging.getLogger(__name__)
 
 

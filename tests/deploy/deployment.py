@@ -60,6 +60,7 @@ class Deployment:
 
     def __init__(self, project: str, folder: Path) -> None:
         self.project, self._folder = project, folder
+        self.overlays: tuple[str, ...] = ()
         kept = folder / "ports.json"
         if not kept.exists():
             kept.write_text(json.dumps(free_ports(4)), "utf-8")
@@ -75,11 +76,19 @@ class Deployment:
 
     def compose(self, *words: str, check: bool = True, told: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run `docker compose …` and return what it printed; its failure is the test's unless `check` is false."""
-        command = ["docker", "compose", "-p", self.project, "-f", "docker-compose.yml", "-f", "tests/deploy/ports.yml", *words]
-        given = {**os.environ, **self._environment, **(told or {})}
+        command, given = self._command(*words), {**os.environ, **self._environment, **(told or {})}
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=given, stdin=subprocess.DEVNULL)
         assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
         return done
+
+    def streamed(self, *words: str, given: bytes = b"") -> bytes:
+        """The same, with bytes on both ends."""
+        told = {**os.environ, **self._environment}
+        return subprocess.run(self._command(*words), check=True, capture_output=True, cwd=ROOT, env=told, input=given).stdout
+
+    def _command(self, *words: str) -> list[str]:
+        files = [word for name in ("docker-compose.yml", "tests/deploy/ports.yml", *self.overlays) for word in ("-f", name)]
+        return ["docker", "compose", "-p", self.project, *files, *words]
 
     def up(self, *names: str) -> None:
         """Everything serves when this returns; or these containers alone are started again, without the one-shots before them."""
@@ -89,6 +98,21 @@ class Deployment:
     def down(self) -> None:
         """Nothing is left when this returns."""
         self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "10")
+
+    @contextmanager
+    def overlaid(self, *names: str) -> Iterator[None]:
+        """With these overlays, up and healthy; without them again afterwards."""
+        self.overlays = tuple(f"deploy/{name}" for name in names)
+        try:
+            self.up()
+            yield
+        finally:
+            self.overlays = ()
+            self.compose("up", "--wait", "--wait-timeout", "600", "--remove-orphans")
+
+    def forget(self) -> None:
+        """What was made at a Kafka that is gone is made again."""
+        vars(self).pop("_reader", None)
 
     def ops(self, service: str, *words: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Run an operator's command."""

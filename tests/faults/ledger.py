@@ -102,7 +102,7 @@ async def check(product: Installed, ledger: Ledger) -> Counter[str]:
     recorded = _transactions(log["metrics"], ledger.app_id)
     _check_told(ledger, recorded)
     await _check_apps(product, ledger)
-    await _check_topics(product, log)
+    await _check_topics(product, {splice(found.row.public, found.position) for rows in log.values() for found in rows if found.row.public})
     await _check_overview(ledger, recorded)
     await _check_projections(product)
     return Counter(ledger.told.values())
@@ -153,9 +153,18 @@ async def _check_apps(product: Installed, ledger: Ledger) -> None:
     assert all(names[f"Shop {key}"] == 1 for key in ledger.apps)
 
 
-async def _check_topics(product: Installed, log: dict[str, list[Positioned]]) -> None:
+async def _lost(owner: str) -> set[bytes]:
+    """What a restored log lost, and still says."""
+    db = await asyncpg.connect(owner)
+    try:
+        return {splice(row["public"], row["position"]) for row in await db.fetch("SELECT position, public FROM es.lost")}
+    finally:
+        await db.close()
+
+
+async def _check_topics(product: Installed, published: set[bytes]) -> None:
     """I4 and I5: every public event is on Kafka byte for byte, and the first occurrences of a stream are in order."""
-    expected = {splice(found.row.public, found.position) for rows in log.values() for found in rows if found.row.public}
+    expected = published.union(*[await _lost(service.database.owner) for service in product.services.values()])
     deadline = asyncio.get_running_loop().time() + SETTLE_SECONDS
     while True:
         values = await _topics(product.stack.bootstrap)

@@ -18,6 +18,14 @@ from shared.store.records import Context, Mail
 _TRIES = 3
 
 
+async def erase_again(accounts: Aggregates[Account, AccountEvent], account_id: str, context: Context) -> bool:
+    """Erase an account that a backup brought back; False where there is none. Its owner was told when it was erased first."""
+    if (await accounts.load(account_id)).state.status in {Status.ERASED, Status.UNKNOWN}:
+        return False
+    await accounts.decide(account_id, partial(account.erase, now=context.now), context, shreds=[account_id])
+    return True
+
+
 class AccountCommands:
     """One method, one decision, one transaction. What an anonymous caller learns never depends on whether an account exists."""
 

@@ -3,16 +3,23 @@
 import json
 
 import pytest
+from aiokafka import AIOKafkaProducer
+from latchkey.partitioning import partition_of
+from latchkey.states import encode_state
+from latchkey.topics import BY_NAME, IDENTITY_ERASURE_STATE
 
 from services.identity.domain.account import Status
 from services.identity.projections import VIEWS
+from services.identity.publications import ERASURE_KIND
 from services.identity.wiring import ACCOUNT, EVENTS, SESSION
 from shared.store.aggregates import Aggregates
 from shared.store.log import COLUMNS, positioned
 from shared.store.postgres import StoreSettings, open_store
 from shared.store.subjects import SubjectKeys
 from shared.wake import LocalWake
+from stack.testing import RealStack
 from tests.identity.person import Identity
+from tests.identity.processes import ops
 
 pytestmark = pytest.mark.stack
 EMAIL, NAME = "wilhelmina@example.com", "Wilhelmina Featherstonehaugh"
@@ -83,3 +90,20 @@ async def test_an_erased_past_is_folded_from_the_log_alone(identity: Identity) -
     assert (account.state.status, account.state.email) == (Status.ERASED, None)
     assert (before.state.status, str(before.state.email)) == (Status.ACTIVE, "Erased(erased=True)")
     assert session.state.account_id == ann.account_id
+
+
+async def test_what_a_backup_brought_back_is_erased_again(identity: Identity, stack: RealStack) -> None:
+    ann, bob = await identity.sign_in(await identity.verified(EMAIL, NAME)), await identity.signed_in()
+    record = encode_state(ERASURE_KIND, ann.account_id, 3, {"account_id": ann.account_id, "erased_at": "2026-11-24T16:00:00+00:00"})
+    producer = AIOKafkaProducer(bootstrap_servers=stack.bootstrap, acks="all")
+    await producer.start()
+    try:
+        at = partition_of(ann.account_id, BY_NAME[IDENTITY_ERASURE_STATE].partitions)
+        await producer.send_and_wait(IDENTITY_ERASURE_STATE, record.encode(), ann.account_id.encode(), partition=at)
+    finally:
+        await producer.stop()
+    assert await ops(identity.settings, "erasures", "replay") == (0, "1 accounts were erased again.\n")
+    assert await ops(identity.settings, "erasures", "replay") == (0, "0 accounts were erased again.\n")
+    assert (await identity.get("/v1/account", ann)).status_code == 401
+    assert (await identity.get("/v1/account", bob)).status_code == 200
+    assert await identity.db.fetchval("SELECT wrapped_key FROM es.subject_keys WHERE subject_id = $1", ann.account_id) is None
