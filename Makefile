@@ -13,7 +13,7 @@ only ?= tests
 BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
 GO := $(if $(filter tests tests/ tests/client% tests/journeys%,$(only)),.venv/.go)
 
-.PHONY: help demo up down status logs test test-long test-deploy check bench shots clean
+.PHONY: help demo up down status logs test test-long test-deploy release audit check bench shots clean
 
 help:  ## this screen
 	@echo "Latchkey: API keys for a payments platform, event-sourced, on PostgreSQL, Valkey and Kafka."
@@ -45,6 +45,13 @@ test-long: $(READY) $(BROWSER) $(GO)  ## the tests that run longer than 30 secon
 
 test-deploy: $(READY)  ## the tests on a Docker engine: docker-compose, rights, kills; the stores' suites on containers
 	@bash tests/deploy/run.sh $(only:tests=)
+
+release: $(READY)  ## wheels, images, bills of materials and licences into dist/   (version=1.2.3 where HEAD has no tag)
+	@bash deploy/release/release.sh $(version)
+
+audit: $(READY)  ## ask PyPI whether a locked dependency has a known hole
+	@$(IN)uv export --quiet --frozen --no-dev --no-emit-workspace --all-packages --format requirements.txt > .venv/audited.txt
+	$(IN)uv tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes -r .venv/audited.txt
 
 check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit tests
 	@$(IN)ruff format --check .

@@ -1,0 +1,1 @@
+"""What `make release` runs: wheels, images, bills of materials, licences."""
