@@ -53,6 +53,18 @@ class Watch:
             self.complaints.append(f"{response.status}: {response.request.method} {response.url}")
 
 
+def finished(page: Page) -> list[Request]:
+    """The requests of the page, as they come."""
+    found: list[Request] = []
+    page.on("requestfinished", lambda request: found.append(request))  # noqa: PLW0108  # Playwright marks the function that it is given
+    return found
+
+
+async def weight(requests: list[Request]) -> int:
+    """What they brought over the wire, in bytes."""
+    return sum([(await request.sizes())["responseBodySize"] for request in requests])
+
+
 @dataclass
 class Browsing:
     """Opens pages, each in a context of its own, and keeps watch over all of them."""

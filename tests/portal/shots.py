@@ -1,4 +1,6 @@
-"""`make shots`: photographs of every page, at three widths and in both themes, into `.local/shots`. Looking at them is for a person."""
+"""`make shots`: photographs of every page, at three widths and in both themes, into `.local/shots`; and what each weighs at a first visit.
+
+Looking at them is for a person."""
 
 import asyncio
 import re
@@ -9,8 +11,8 @@ from playwright.async_api import async_playwright
 
 from stack.layout import ROOT
 from stack.testing import RealStack, remove, temporary_layout
-from tests.portal.browsers import Browsing, launch
-from tests.portal.everywhere import SIGNED_OUT, furnish
+from tests.portal.browsers import Browsing, finished, launch, weight
+from tests.portal.everywhere import SIGNED_OUT, House, furnish
 from tests.product import Product, running
 
 FOLDER: Final = ROOT / ".local" / "shots"
@@ -43,11 +45,22 @@ async def _photograph(product: Product) -> None:
                     for path in paths:
                         await page.goto(path)
                         await page.wait_for_load_state("networkidle")
-                        name = (
-                            re.sub(r"\W+", "-", path.replace(house.shop.app_id, "app").replace(house.empty, "empty")).strip("-") or "home"
-                        )
-                        await page.screenshot(path=FOLDER / f"{name}-{width}-{theme}.png", full_page=True)
+                        await page.screenshot(path=FOLDER / f"{_name(path, house)}-{width}-{theme}.png", full_page=True)
+        for paths in (SIGNED_OUT, house.paths):
+            for path in paths:
+                page = await (browsing.page() if paths is SIGNED_OUT else house.page(browsing))
+                sent = finished(page)
+                await page.goto(path)
+                await page.wait_for_load_state("networkidle")
+                print(f"{await weight(sent) / 1024:6.1f} KB  {_name(path, house)}")  # noqa: T201  # it talks to a person
+                await page.context.close()
         await browsing.close()
+
+
+def _name(path: str, house: House) -> str:
+    """What a page is called in the name of a file."""
+    plain = path.replace(house.shop.app_id, "app").replace(house.empty, "empty").replace(house.shop.pair["pair_id"], "pair")
+    return re.sub(r"\W+", "-", plain).strip("-") or "home"
 
 
 if __name__ == "__main__":

@@ -32,7 +32,7 @@ APP = {
 COUNTRY = {
     "code": "US",
     "name": "United States",
-    "calling_code": "1",
+    "calling_code": "+1",
     "postal_code_pattern": None,
     "postal_code_example": "95014",
     "has_states": False,

@@ -15,7 +15,7 @@ country.addEventListener("change", async () => {
   if (asked !== country.value) return; // another one was chosen meanwhile
   state.replaceChildren(new Option(place.states.length ? "Choose a state" : "No states to choose", ""));
   for (const [code, text] of place.states) state.append(new Option(text, code));
-  phone.placeholder = place.calling_code ? `+${place.calling_code}` : "+";
+  phone.placeholder = place.calling_code || "+";
   postalCode.placeholder = place.postal_code_example;
 });
 

@@ -87,7 +87,7 @@ function options(box, measure) {
     cursor: { y: false, drag: { x: false, y: false }, points: { show: false } },
     scales: { x: { range: (_, low, high) => spread(low, high, box) }, y: { range: (_, low, high) => [0, Math.max(high, 1) * 1.08] } },
     axes: [
-      { ...axis, grid: { show: false }, size: 32, values: (_, marks, _axis, _room, step) => marks.map((mark) => moment(mark, step, zone)), space: 72 },
+      { ...axis, grid: { show: false }, size: 38, gap: 12, values: (_, marks, _axis, _room, step) => marks.map((mark) => moment(mark, step, zone)), space: 72 },
       { ...axis, grid: { stroke: line, width: 1 }, size: 52, splits: whole, values: (_, marks) => marks.map((mark) => count.format(mark)) },
     ],
     series: [{}, { fill: accent, stroke: accent, width: 0, points: { show: false }, paths: uPlot.paths.bars({ size: [0.72, 36], radius: 0.18 }) }],

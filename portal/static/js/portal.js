@@ -20,8 +20,10 @@ for (const form of document.querySelectorAll("form[data-zone]")) {
   form.elements.zone.value = Intl.DateTimeFormat().resolvedOptions().timeZone ?? "";
 }
 
-// On a small screen the tab that is open may lie outside of the strip.
-document.querySelector(".tabs [aria-current]")?.scrollIntoView({ block: "nearest", inline: "center" });
+// On a small screen what is open may lie outside of its strip.
+for (const open of document.querySelectorAll(".tabs [aria-current], .segments [aria-current]")) {
+  open.scrollIntoView({ block: "nearest", inline: "center" });
+}
 
 // Copy a value, and say so.
 for (const button of document.querySelectorAll("[data-copy]")) {
