@@ -56,7 +56,7 @@ VIEWS: Final[tuple[View, ...]] = (Apps(), Subscriptions(), Domains())
 REFUSALS: Final = {"apps_owner_name": NameTaken}
 EVENTS: Final[EventRegistry[AppEvent | SubscriptionEvent]] = EventRegistry(STORED)
 APP: Final[AggregateType[App, AppEvent]] = AggregateType(
-    "app", SOURCE, EVENTS, App, app.evolve, publish=publish_app, states=app_states, unique=app.names_touched
+    "app", SOURCE, EVENTS, App, app.evolve, publish=publish_app, states=app_states, unique=app.names_touched, relies=app.names_relied_on
 )
 SUBSCRIPTION: Final[AggregateType[Subscription, SubscriptionEvent]] = AggregateType(
     "subscription", SOURCE, EVENTS, Subscription, subscription.evolve, publish=publish_subscription, unique=subscription.subscribers_touched

@@ -3,7 +3,7 @@
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Generic, TypeVar
 
 from shared.errors import IdempotencyKeyReused, OutcomeUnknown, PreconditionFailed, Refusal, StreamMoved, SubjectErased
@@ -64,7 +64,7 @@ class Aggregates(Generic[S, E]):
 
     async def load_all(self, stream_ids: Collection[str]) -> dict[str, Loaded[S]]:
         """Several streams in one read."""
-        known = {stream_id: self.cached(stream_id) or self._blank(stream_id) for stream_id in stream_ids}
+        known = {stream_id: self.cached(stream_id) or self.blank(stream_id) for stream_id in stream_ids}
         rows = await self.store.since({stream_id: loaded.version for stream_id, loaded in known.items()})
         ciphers = await self._ciphers_for(rows)
         for found in rows:
@@ -77,7 +77,7 @@ class Aggregates(Generic[S, E]):
         """The stream as it stood right after its event number `version`."""
         rows = await self.store.since({stream_id: 0}, up_to=version)
         ciphers = await self._ciphers_for(rows)
-        loaded = self._blank(stream_id)
+        loaded = self.blank(stream_id)
         for found in rows:
             loaded = self._evolved(loaded, found, ciphers)
         return loaded
@@ -103,7 +103,8 @@ class Aggregates(Generic[S, E]):
         """Whose keys are needed to store these events."""
         return {self.kind.subject(stream_id, event) for event in events if self.kind.registry.is_personal(event)}
 
-    def _blank(self, stream_id: str) -> Loaded[S]:
+    def blank(self, stream_id: str) -> Loaded[S]:
+        """A stream without events."""
         return Loaded(stream_id, self.kind.initial(stream_id), public_version=self.store.lost.get(stream_id, 0))
 
     def _evolved(self, loaded: Loaded[S], found: Positioned, ciphers: Mapping[str, Cipher | None]) -> Loaded[S]:
@@ -119,11 +120,16 @@ class Aggregates(Generic[S, E]):
 
 @dataclass(frozen=True, slots=True)
 class Part(Generic[S, E]):
-    """One stream's share in a decision over several."""
+    """One stream's share in a decision over several. `new`: its id was made just now, so the log is not asked about it."""
 
     of: Aggregates[S, E]
     stream_id: str
     decision: Callable[[S], Sequence[E]]
+    new: bool = False
+
+    def known(self) -> Loaded[S] | None:
+        """The stream as far as this process knows it without asking the log."""
+        return self.of.cached(self.stream_id) or (self.of.blank(self.stream_id) if self.new else None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -170,6 +176,7 @@ async def decide_together(
             return replayed
         if refusal:
             raise refusal
+        parts = [replace(part, new=False) for part in parts]
     raise StreamMoved
 
 
@@ -178,12 +185,12 @@ async def _try(parts: Sequence[Part[Any, Any]], context: Context, extras: _Extra
 
     Where nothing would be appended there is no such proof, so a refusal or "already so" is decided again on what the log says.
     """
-    cached = [before for part in parts if (before := part.of.cached(part.stream_id))]
+    cached = [before for part in parts if (before := part.known())]
     if len(cached) == len(parts):
         decided: list[Sequence[Any]] = []
         with contextlib.suppress(Refusal):
             decided = _decide(parts, cached, context)
-        if decided and all(decided):
+        if any(decided):
             return await _commit(parts, cached, decided, context, extras)
     loaded = await _load(parts)
     return await _commit(parts, loaded, _decide(parts, loaded, context), context, extras)
@@ -237,6 +244,7 @@ def _write(
         rows=rows,
         recorded=[recorded for draft in drafts for recorded in draft.recorded],
         unique=frozenset().union(*(draft.unique for draft in drafts)),
+        relies=frozenset().union(*(draft.relies for draft in drafts)),
         idempotency=context.idempotency,
         done=done,
         mails=extras.mails([draft.after.state for draft in drafts]),
@@ -263,7 +271,8 @@ async def _keys(parts: Sequence[Part[Any, Any]], decided: Sequence[Sequence[Any]
     if not subjects:
         return {}, {}
     store = parts[0].of.store
-    known = await store.ciphers(subjects)
+    asked = subjects - {part.stream_id for part in parts if part.new}
+    known = await store.ciphers(asked) if asked else {}
     ciphers: dict[str, Cipher] = {}
     mints: dict[str, bytes] = {}
     for subject in subjects:

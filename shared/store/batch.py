@@ -25,7 +25,12 @@ LOOK_AHEAD: Final = 256  # commands looked at for one batch; those behind it wai
 _LOCK_SEED: Final = 1702258030
 
 _TRY_KEYS = "SELECT k, pg_try_advisory_xact_lock(hashtextextended(k, $2)) FROM unnest($1::text[]) k"
-_UNIQUE = "SELECT pg_advisory_xact_lock(h) FROM (SELECT DISTINCT hashtextextended(u, $2) AS h FROM unnest($1::text[]) u ORDER BY 1) s"
+_UNIQUE = """
+SELECT CASE WHEN relied_on THEN pg_advisory_xact_lock_shared(h) ELSE pg_advisory_xact_lock(h) END FROM (
+    SELECT hashtextextended(u, $3) AS h, bool_and(relied_on) AS relied_on
+    FROM unnest($1::text[], $2::bool[]) AS wanted (u, relied_on) GROUP BY 1 ORDER BY 1
+) s
+"""
 _COMMANDS = """
 INSERT INTO es.commands (scope, idempotency_key, body_hmac, response, created_at)
 SELECT * FROM unnest($1::text[], $2::text[], $3::bytea[], $4::json[], $5::timestamptz[])
@@ -79,32 +84,34 @@ def lock_name(idempotency: Idempotency) -> str:
 
 
 def choose(waiting: Iterable[Write]) -> list[Write]:
-    """The writes, in order, that may share a transaction: no two touch one stream, one Idempotency-Key, one unique value or one
-    subject being minted or shredded, nor does one need a subject that another shreds; 5,000 events at most, but always the first."""
+    """The writes, in order, that may share a transaction: no two change one stream, one Idempotency-Key, one unique value or one subject
+    being minted or shredded, nor does one rely on what another changes; 5,000 events at most, but always the first."""
     taken: set[str] = set()
-    needed: set[str] = set()
+    relied: set[str] = set()
     chosen: list[Write] = []
     events = 0
     for seen, write in enumerate(waiting):
         if seen >= LOOK_AHEAD:
             break
-        wants = _touched(write)
+        wants, relies = _touched(write)
         too_many = bool(chosen) and events + len(write.rows) > MOST_EVENTS
-        shredded = any(f"shred:{subject}" in taken for subject in write.needs) or not needed.isdisjoint(write.shreds)
-        if not too_many and not shredded and taken.isdisjoint(wants):
+        if not too_many and taken.isdisjoint(wants) and taken.isdisjoint(relies) and relied.isdisjoint(wants):
             chosen.append(write)
             events += len(write.rows)
         taken |= wants  # also for one that waits: those behind it must not overtake it
-        needed |= write.needs
+        relied |= relies
     return chosen
 
 
-def _touched(write: Write) -> set[str]:
-    wants = {f"stream:{stream}" for stream in write.heads} | {f"unique:{value}" for value in write.unique}
+def _touched(write: Write) -> tuple[set[str], set[str]]:
+    """What a write changes, and what must stay as it is meanwhile."""
+    written = {row.stream_id for row in write.rows}
+    wants = {f"stream:{stream}" for stream in written} | {f"unique:{value}" for value in write.unique}
     wants |= {f"mint:{subject}" for subject in write.mints} | {f"shred:{subject}" for subject in write.shreds}
     if write.idempotency:
         wants.add(lock_name(write.idempotency))
-    return wants
+    relies = {f"stream:{stream}" for stream in write.heads if stream not in written} | {f"unique:{value}" for value in write.relies}
+    return wants, relies | {f"shred:{subject}" for subject in write.needs}
 
 
 class Transaction:
@@ -125,9 +132,7 @@ class Transaction:
         if not writes:
             return outcome
         await _subjects(db, writes)
-        unique = sorted({value for write in writes for value in write.unique})
-        if unique:
-            await db.execute(_UNIQUE, [f"unique:{value}" for value in unique], _LOCK_SEED)
+        await _values(db, writes)
         await _relied_on(db, writes)
         await self._apply(db, writes, active)
         await self._mails(db, writes)
@@ -187,12 +192,20 @@ def _command(write: Write) -> tuple[Any, ...]:
     return key.scope, key.key, key.body_hmac, response, done.at
 
 
+async def _values(db: asyncpg.Connection, writes: Sequence[Write]) -> None:
+    """Lock each value alone for whoever takes it or gives it up, together with others for those that rely on it."""
+    named = [(f"unique:{value}", False) for write in writes for value in write.unique]
+    named += [(f"unique:{value}", True) for write in writes for value in write.relies]
+    if named:
+        await db.execute(_UNIQUE, *map(list, zip(*named, strict=True)), _LOCK_SEED)
+
+
 async def _relied_on(db: asyncpg.Connection, writes: Sequence[Write]) -> None:
     """The streams that were decided on and get no row, whose version no constraint looks at. After the locks on unique values, so that
     whoever changes what this decision relied on, and names the same value, is done or has to wait."""
     written = {row.stream_id for write in writes for row in write.rows}
-    relied = {stream: version for write in writes for stream, version in write.heads.items() if stream not in written}
-    if relied and await db.fetchval(_MOVED, list(relied), list(relied.values())):
+    relied = {head for write in writes for head in write.heads.items() if head[0] not in written}
+    if relied and await db.fetchval(_MOVED, *map(list, zip(*relied, strict=True))):
         raise StreamMoved
 
 

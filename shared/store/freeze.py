@@ -30,8 +30,9 @@ class AggregateType(Generic[S, E]):
     """Everything the store needs to know of one kind of stream; built in wiring, all functions pure.
 
     `publish(event, state)` gives the public event or None; `states(event, state, streamversion)` the compacted records after it, only
-    ever beside a public event; `unique(state_before, event)` the unique values taken or given up; `subject(stream_id, event)` whose key
-    seals the event's personal fields. `state` is the state after the event.
+    ever beside a public event; `unique(state_before, event)` the unique values taken or given up, `relies(state_before, event)` those that
+    must stay as they are meanwhile; `subject(stream_id, event)` whose key seals the event's personal fields. `state` is the state after
+    the event.
     """
 
     name: str
@@ -42,6 +43,7 @@ class AggregateType(Generic[S, E]):
     publish: Callable[[E, S], PublicEvent | None] = lambda _event, _state: None
     states: Callable[[E, S, int], Sequence[State]] = lambda _event, _state, _streamversion: ()
     unique: Callable[[S, E], Iterable[str]] = lambda _state, _event: ()
+    relies: Callable[[S, E], Iterable[str]] = lambda _state, _event: ()
     subject: Callable[[str, E], str] = lambda stream_id, _event: stream_id
 
 
@@ -64,23 +66,25 @@ class Draft(Generic[S]):
     rows: list[Row]
     recorded: list[Recorded[Any]]
     unique: frozenset[str]
+    relies: frozenset[str]
 
 
 def freeze(kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], context: Context, ciphers: Mapping[str, Cipher]) -> Draft[S]:
     """Encode the events that follow `before`. Raises PublicEventTooLarge. `ciphers` holds the key of every subject needed."""
-    at, unique = before, set[str]()
+    at, unique, relies = before, set[str](), set[str]()
     rows: list[Row] = []
     recorded: list[Recorded[Any]] = []
     meta, encoded = _stamp(context.actor, context.tenant, context.correlation_id, context.causation_id, context.traceparent)
     for event in events:
         unique.update(kind.unique(at.state, event))
+        relies.update(kind.relies(at.state, event))
         state = kind.evolve(at.state, event)
         row = _row(kind, at, state, event, context, encoded, ciphers)
         public_version = row.public_version or at.public_version
         at = Loaded(at.stream_id, state, row.version, public_version, row.hash)
         rows.append(row)
         recorded.append(Recorded(at.stream_id, row.version, event, meta, context.now, row.public_version))
-    return Draft(at, rows, recorded, frozenset(unique))
+    return Draft(at, rows, recorded, frozenset(unique), frozenset(relies))
 
 
 def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: Context, meta: str, ciphers: Mapping[str, Cipher]) -> Row:

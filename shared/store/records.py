@@ -123,8 +123,9 @@ class Write:
     """One command's whole effect, ready to be committed with others: all of it, or none.
 
     `heads` are the streams and the version each must still be at, also those that were decided on and are not written to. Against a writer
-    in another process the latter hold only when both writes name a `unique` value that the other names, too. `unique` names the values
+    in another process the latter hold only when this one `relies` on a value that is `unique` to the other. `unique` names the values
     that the command takes or gives up (`app_name:<owner>:<folded>`), so that two commands that want the same one never meet in one batch;
+    any number that only rely on one do;
     `needs` are subjects whose key must still exist; `mints` are new subject keys, wrapped; `shreds` are subjects to erase.
     """
 
@@ -132,6 +133,7 @@ class Write:
     rows: Sequence[Row] = ()
     recorded: Sequence[Recorded[Any]] = ()
     unique: frozenset[str] = frozenset()
+    relies: frozenset[str] = frozenset()
     idempotency: Idempotency | None = None
     done: Done | None = None
     mails: Sequence[Mail] = ()

@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import cache, partial
 from typing import Any, Protocol
 
 from services.registry.commands.subscriptions import subscription_id
@@ -52,16 +52,16 @@ class AppCommands:
         """The form is judged whole, logo included, before anything is kept."""
         app_id, product_id = new_id("app"), LATCHKEY_PAY.product_id
         png, wrong = await self._judged(image)
-        register = partial(
+        register = cache(partial(  # judging the form is a tenth of the command: once is enough
             apps.register, owner_id=context.tenant, product_id=product_id, given=given, registered_at=context.now,
             logo_hash=_hash(png) if png else None, wrong=wrong,
-        )  # fmt: skip
+        ))  # fmt: skip
         register(App(app_id))
         if png:
             await self._logos.keep(_hash(png), png)
         subscribed = subscription_id(context.tenant, product_id)
         parts: list[Part[Any, Any]] = [
-            Part(self._apps, app_id, register),
+            Part(self._apps, app_id, register, new=True),
             Part(self._subscriptions, subscribed, subscriptions.require_active),
         ]
         return (await decide_together(parts, context))[0]

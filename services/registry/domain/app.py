@@ -153,14 +153,10 @@ def erase(app: App) -> Sequence[AppEvent]:
 
 
 def names_touched(app: App, event: AppEvent) -> Iterable[str]:
-    """The unique names that an event takes or gives up; `app` is as it was before it.
-
-    A new app relies on its owner's subscription: it takes the owner's name, as the end of a subscription does, so that of the two the
-    later one sees the earlier one, and no app outlives the erasure of its owner.
-    """
+    """The unique names that an event takes or gives up; `app` is as it was before it."""
     match event:
         case AppRegistered(owner_id=owner_id, name=name):
-            return [_unique(owner_id, name), subscriber(owner_id)]
+            return [_unique(owner_id, name)]
         case AppDetailsChanged(name=name):
             return [_unique(app.owner_id, app.name), _unique(app.owner_id, name)]
         case AppArchived() | AppRestored():
@@ -178,6 +174,12 @@ def names_touched(app: App, event: AppEvent) -> Iterable[str]:
             return []
         case _:
             assert_never(event)
+
+
+def names_relied_on(_app: App, event: AppEvent) -> Iterable[str]:
+    """A new app relies on its owner's subscription, whose end takes the same name: of the two the later one sees the earlier one, and no
+    app outlives the erasure of its owner."""
+    return [subscriber(event.owner_id)] if isinstance(event, AppRegistered) else []
 
 
 def subscriber(account_id: str) -> str:

@@ -16,7 +16,9 @@ from services.registry.domain.events import (
     AppLogoChanged,
     AppRestored,
     AppStatus,
+    ServiceUnsubscribed,
 )
+from services.registry.domain.subscription import Subscription, subscribers_touched
 from shared.errors import Invalid, NotFound
 from shared.personal import ERASED
 from tests.registry.builders import CONTACT, NOW, REGISTERED, RENAMED, Decision, changing, contact, given, registering
@@ -174,7 +176,7 @@ def test_an_app_whose_contact_data_cannot_be_read_cannot_be_changed() -> None:
 @pytest.mark.parametrize(
     ("event", "touched"),
     [
-        (REGISTERED, ["app_name:acc_1:corner shop", "subscriber:acc_1"]),
+        (REGISTERED, ["app_name:acc_1:corner shop"]),
         (RENAMED, ["app_name:acc_1:corner shop", "app_name:acc_1:corner store"]),
         (AppArchived(), ["app_name:acc_1:corner shop"]),
         (AppRestored(AppStatus.ACTIVE), ["app_name:acc_1:corner shop"]),
@@ -184,3 +186,10 @@ def test_an_app_whose_contact_data_cannot_be_read_cannot_be_changed() -> None:
 )
 def test_the_names_that_an_event_takes_or_gives_up(event: AppEvent, touched: list[str]) -> None:
     assert apps.names_touched(given(REGISTERED).app, event) == touched
+
+
+def test_a_new_app_relies_on_what_the_end_of_its_subscription_takes() -> None:
+    """I9: no app outlives the erasure of its owner."""
+    ended = subscribers_touched(Subscription("sub_1"), ServiceUnsubscribed("acc_1", "latchkey-pay"))
+    assert list(apps.names_relied_on(App("app_1"), REGISTERED)) == list(ended) == ["subscriber:acc_1"]
+    assert apps.names_relied_on(given(REGISTERED).app, RENAMED) == []

@@ -83,6 +83,24 @@ async def test_what_was_decided_on_must_not_have_moved_even_when_nothing_is_writ
     await store.append(replace(late, heads={"jar_1": 1, "jar_2": 0}))
 
 
+async def test_of_many_that_rely_on_one_stream_only_those_that_know_its_end_are_written(store: Store) -> None:
+    for label in ("plums", "pears"):
+        await Aggregates(JAR, store).decide("jar_0", Labelling(label), context())
+    late = [write_of(drafted(Loaded(f"jar_{n}", Jar()), Filled(1)), 0) for n in range(1, 9)]
+    writes = [replace(write, heads={f"jar_{n}": 0, "jar_0": 1 + n % 2}, relies=frozenset({"a"})) for n, write in enumerate(late, 1)]
+    done = await asyncio.gather(*(store.append(write) for write in writes), return_exceptions=True)
+    assert [isinstance(refused, StreamMoved) for refused in done] == [n % 2 == 0 for n in range(1, 9)]
+    assert len(await store.since({f"jar_{n}": 0 for n in range(1, 9)})) == 4
+
+
+async def test_a_new_stream_is_not_asked_for_and_still_never_written_twice(store: Store) -> None:
+    jars = Aggregates(JAR, store)
+    await decide_together([Part(jars, "jar_1", Filling(1), new=True)], context())
+    other = Aggregates(JAR, store)
+    [decided] = await decide_together([Part(other, "jar_1", Filling(1), new=True)], context())
+    assert (decided.version, decided.state.count) == (2, 2)
+
+
 async def test_fifty_writers_on_one_stream_lose_nothing(store: Store) -> None:
     async def fill() -> bool:
         try:

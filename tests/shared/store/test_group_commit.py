@@ -34,6 +34,15 @@ def test_writes_that_touch_the_same_thing_never_share_a_batch() -> None:
     assert choose([key, replace(write_to("jar_5", Filled(1)), idempotency=context("k").idempotency)]) == [key]
 
 
+def test_any_number_may_rely_on_what_none_of_them_changes() -> None:
+    subscribed = write_to("jar_0", Filled(1), unique=frozenset({"owner:1"}))
+    one, two = (replace(write_to(f"jar_{n}", Filled(1)), relies=frozenset({"owner:1"}), heads={f"jar_{n}": 0, "jar_0": 1}) for n in (1, 2))
+    assert choose([one, two]) == [one, two]
+    assert choose([one, subscribed, two]) == [one]
+    assert choose([subscribed, one]) == [subscribed]
+    assert choose([one, replace(write_to("jar_0", Filled(2)), heads={"jar_0": 1})]) == [one]
+
+
 def test_a_write_never_overtakes_one_that_it_must_wait_for() -> None:
     a = write_to("jar_1", Filled(1))
     b = write_to("jar_1", Filled(2), unique=frozenset({"label:x"}))
