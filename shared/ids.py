@@ -3,6 +3,7 @@
 import hashlib
 import secrets
 import time
+from datetime import UTC, datetime
 
 from latchkey import base62
 
@@ -15,6 +16,11 @@ def new_id(prefix: str) -> str:
     random = secrets.randbits(74)
     uuid7 = (millis << 80) | (0x7 << 76) | ((random >> 62) << 64) | (0b10 << 62) | (random & ((1 << 62) - 1))
     return f"{prefix}_{base62.encode(uuid7, WIDTH)}"
+
+
+def made_at(made: str) -> datetime:
+    """When `new_id` made this. Raises `ValueError` for what it did not make."""
+    return datetime.fromtimestamp((base62.decode(made.rpartition("_")[2]) >> 80) / 1_000, UTC)
 
 
 def derived_id(prefix: str, *parts: str) -> str:

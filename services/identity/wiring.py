@@ -114,13 +114,21 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings))
         mail_wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))  # its own: a wake-up wakes one who waits
-        server = SmtpServer(settings.smtp_host, settings.smtp_port, settings.mail_from)
+        server = smtp_server(settings)
         postman = Postman(Mailbox(core.pool, mail_cipher(settings.master_key)), server, mail_wake)
         registry = telemetry.registry()
         relay_settings = RelaySettings(settings.database_url, settings.kafka, topics_of(SERVICE))
         relay = worker.relay(relay_settings, core.wake, core.pool, registry)
         parts = [*relay, worker.Part("postman", postman.run, figures=postman.figures), worker.forgetting(settings.database_url, core.pool)]
         yield worker.Worker(parts, registry, host=settings.host, port=worker.internal_port(settings))
+
+
+def smtp_server(settings: Settings) -> SmtpServer:
+    """Where mails go."""
+    return SmtpServer(
+        settings.smtp_host, settings.smtp_port, settings.mail_from, settings.smtp_user, settings.smtp_password, settings.smtp_tls,
+        settings.smtp_ca_file,
+    )  # fmt: skip
 
 
 async def _answers(pool: asyncpg.Pool) -> str | None:

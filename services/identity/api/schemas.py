@@ -22,6 +22,8 @@ def _mailbox(text: str) -> str:
         raise ValueError(str(wrong)) from None
     if found.ascii_domain is None:
         raise ValueError("The part after the @ is not a domain")
+    if "=?" in found.local_part:  # the beginning of an encoded word (RFC 2047): a mail's header would name another mailbox
+        raise ValueError("The part before the @ must not contain =?")
     return f"{found.local_part}@{found.ascii_domain}"
 
 

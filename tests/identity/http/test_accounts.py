@@ -82,6 +82,13 @@ async def test_every_wrong_field_is_named_at_once(identity: Identity) -> None:
     assert {error["pointer"] for error in answer.json()["errors"]} == {"/email", "/password", "/name", "/colour"}
 
 
+@pytest.mark.parametrize("local", ["=?utf-8?q?=00?=", "=?utf-8?q?victim?=", "=?utf-8?b?dmljdGlt?=", "=?bogus"])
+async def test_an_address_that_mails_would_read_as_another_is_refused(identity: Identity, local: str) -> None:
+    answer = await identity.post(REGISTER, form(email=f"{local}@example.com"))
+    assert (answer.status_code, [error["pointer"] for error in answer.json()["errors"]]) == (422, ["/email"])
+    assert await identity.mails() == []
+
+
 @pytest.mark.parametrize("password", ["password123", "ann@example.com", "x" * 129, "1234567"])
 async def test_a_poor_password_is_refused_at_its_field(identity: Identity, password: str) -> None:
     answer = await identity.post(REGISTER, form(password=password))
