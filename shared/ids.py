@@ -1,6 +1,7 @@
 """Identifiers: `new_id` sorts by time and means nothing; `derived_id` is the same for the same parts, so two first writers meet."""
 
 import hashlib
+import re
 import secrets
 import time
 from datetime import UTC, datetime
@@ -16,6 +17,11 @@ def new_id(prefix: str) -> str:
     random = secrets.randbits(74)
     uuid7 = (millis << 80) | (0x7 << 76) | ((random >> 62) << 64) | (0b10 << 62) | (random & ((1 << 62) - 1))
     return f"{prefix}_{base62.encode(uuid7, WIDTH)}"
+
+
+def is_id(text: str, prefix: str) -> bool:
+    """Whether this has the form of our ids with this prefix: what has not is no stream of that kind, and is not to be looked for."""
+    return re.fullmatch(rf"{prefix}_[0-9A-Za-z]{{{WIDTH}}}", text) is not None
 
 
 def made_at(made: str) -> datetime:

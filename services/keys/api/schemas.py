@@ -1,7 +1,7 @@
 """The shapes of keys' requests and answers."""
 
 from collections.abc import Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from ipaddress import ip_network
 from typing import Annotated, Self
 
@@ -25,6 +25,13 @@ def _network(text: str) -> str:
     return str(network.network_address) if network.num_addresses == 1 else str(network)
 
 
+def _in_utc(moment: datetime | None) -> datetime | None:
+    try:
+        return None if moment is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("lies outside the calendar in UTC") from None
+
+
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(values))
 
@@ -41,7 +48,7 @@ PairId = Annotated[str, Path(max_length=64)]
 
 class Generate(Body):
     environment: Environment
-    expires_at: Annotated[AwareDatetime | None, Field(description="The pair is refused from then on")] = None
+    expires_at: Annotated[AwareDatetime | None, AfterValidator(_in_utc), Field(description="The pair is refused from then on")] = None
     scopes: Annotated[tuple[Scope, ...], Field(max_length=32), AfterValidator(_unique)] = ()
     allowed_origins: Annotated[tuple[Origin, ...], Field(max_length=32), AfterValidator(_unique)] = ()
     allowed_ips: Annotated[tuple[Network, ...], Field(max_length=32), AfterValidator(_unique)] = ()

@@ -23,7 +23,7 @@ def asked(
     status: Annotated[tuple[Status, ...], Query()] = (),
     currency: Annotated[tuple[str, ...], Query()] = (),
     environment: Environment | None = None,
-    payment_mode: _Text = None,
+    payment_mode: Annotated[str | None, Query(min_length=1, max_length=128)] = None,
     pair_id: _Text = None,
     lineage_id: Annotated[str | None, Query(max_length=128, description="a pair and all that it was rotated from and to")] = None,
 ) -> Filters:

@@ -20,6 +20,7 @@ from shared.errors import FieldError
 MOST_DAYS: Final = 90
 MOST_POINTS: Final = 5_000
 QUARTER: Final = timedelta(minutes=15)  # every zone's offset since 1990 is a multiple of it, so a cell never straddles two days
+_POSSIBLE: Final = (date(1900, 1, 1), date(9000, 1, 1))  # nothing happens outside, and the calendar has room for every zone around it
 _DAY: Final = timedelta(days=1)
 
 
@@ -55,7 +56,11 @@ def dates(first: date | None, last: date | None) -> Range | None:
         raise DatesIncomplete(errors=(_fault("to" if last is None else "from", DatesIncomplete.title),))
     if first > last:
         raise DatesReversed(errors=(_fault("from", DatesReversed.title),))
-    return Range(first, last)
+    return Range(_possible(first), _possible(last))
+
+
+def _possible(day: date) -> date:
+    return min(max(day, _POSSIBLE[0]), _POSSIBLE[1])
 
 
 def bounded(chosen: Range, *, today: date, earliest: date) -> Range:

@@ -17,8 +17,8 @@ from services.registry.domain.details import Given
 from services.registry.domain.errors import NameTaken, NameTakenMeanwhile
 from services.registry.domain.events import AppEvent, SubscriptionEvent
 from services.registry.domain.subscription import Subscription
-from shared.errors import FieldError, Refusal
-from shared.ids import new_id
+from shared.errors import FieldError, NotFound, Refusal
+from shared.ids import is_id, new_id
 from shared.store.aggregates import Aggregates, Decided, Part, decide_together
 from shared.store.records import Context
 
@@ -140,5 +140,7 @@ async def require_owner(apps_: Aggregates[App, AppEvent], app_id: str, context: 
 
     Raises NotFound.
     """
+    if not is_id(app_id, "app"):  # a stream of another kind cannot be folded into an app, and must not be told from a missing one
+        raise NotFound
     known = apps_.cached(app_id) or await apps_.load(app_id)
     apps.require_owner(known.state, context.tenant)

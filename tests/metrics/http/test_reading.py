@@ -180,6 +180,14 @@ async def test_the_90_days_bind_neither_overview_nor_series(shop: Shop) -> None:
         assert (await shop.get(path, first="2025-01-01", last=day(0))).status_code == 200
 
 
+@pytest.mark.parametrize("params", [{"first": "2020-01-01", "last": "9999-12-31"}, {"first": "0001-01-01", "last": "2026-01-01"}])
+async def test_the_ends_of_the_calendar_are_dates(shop: Shop, params: dict[str, str]) -> None:
+    assert (await shop.get("overview", tz="Asia/Tokyo", **params)).status_code == 200
+    for bucket in ("hour", "day", "week"):
+        answer = await shop.get("timeseries", tz="Asia/Tokyo", bucket=bucket, **params)
+        assert (answer.status_code, answer.json()["code"]) == (422, "metrics.too_many_points")
+
+
 async def test_the_first_transaction_may_be_before_the_app(shop: Shop) -> None:
     """S39."""
     await shop.post(transaction(1, occurred_at=(MADE - timedelta(days=30)).isoformat()))
@@ -191,7 +199,9 @@ async def test_the_first_transaction_may_be_before_the_app(shop: Shop) -> None:
 
 
 @pytest.mark.parametrize("path", ["overview", "timeseries", "transactions", "transactions.csv"])
-@pytest.mark.parametrize("params", [{"tz": "Mars/Olympus"}, {"tz": "../etc/passwd"}, {"tz": "Europe"}, {"status": "lost"}, {"zone": "UTC"}])
+@pytest.mark.parametrize(
+    "params", [{"tz": "Mars/Olympus"}, {"tz": "../etc/passwd"}, {"tz": "Europe"}, {"status": "lost"}, {"zone": "UTC"}, {"payment_mode": ""}]
+)
 async def test_what_no_filter_knows_is_422(shop: Shop, path: str, params: dict[str, str]) -> None:
     assert (await shop.get(path, **params)).status_code == 422
 

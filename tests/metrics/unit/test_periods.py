@@ -41,6 +41,15 @@ def test_the_first_date_is_not_after_the_second() -> None:
         dates(TODAY, TODAY - timedelta(days=1))
 
 
+@pytest.mark.parametrize("zone", ["Asia/Tokyo", "Pacific/Kiritimati", "Pacific/Pago_Pago"])
+def test_the_ends_of_the_calendar_are_dates_in_every_zone(zone: str) -> None:
+    for first, last in ((date.min, date.max), (date.min, date.min), (date.max, date.max)):
+        chosen = dates(first, last)
+        assert chosen is not None
+        assert span(chosen, ZoneInfo(zone)).start < span(chosen, ZoneInfo(zone)).end
+        assert starts(Range(chosen.first, min(chosen.last, chosen.first)), Bucket.WEEK, ZoneInfo(zone))
+
+
 @pytest.mark.parametrize(
     ("first", "last", "refusal"),
     [

@@ -190,6 +190,18 @@ async def test_no_app_of_somebody_else_can_be_told_from_a_missing_one(owner: Own
     assert await stranger.names() == []
 
 
+async def test_the_stream_of_another_kind_is_no_app(owner: Owner, stranger: Owner) -> None:
+    subscription = await owner.subscribe()
+    for who in (owner, stranger):
+        for method, rest in [("PATCH", ""), ("DELETE", "/logo"), ("POST", "/domains")] + [("POST", f"/{turn}") for turn in TURNS]:
+            body = {"domain": "shop.example"} if rest == "/domains" else {}
+            told = [
+                await who.call(method, f"/v1/apps/{name}{rest}", json=body, headers={"if-match": '"1"'})
+                for name in (subscription, MISSING, "x" * 5_000)
+            ]
+            assert [(answer.status_code, answer.json()["code"]) for answer in told] == [(404, "resource.not_found")] * 3
+
+
 async def test_nobody_gets_anything_without_signing_in(owner: Owner) -> None:
     app = "/v1/apps/app_1"
     reads = ("/v1/catalog", "/v1/subscriptions", "/v1/subscriptions/sub_1", "/v1/apps", app, f"{app}/history", f"{app}/logo")

@@ -62,3 +62,10 @@ async def test_a_subscription_of_somebody_else_cannot_be_told_from_a_missing_one
             refused(answer, 404, "resource.not_found")
         assert len({answer.json()["detail"] for answer in told}) == 1
     assert await subscribed(newcomer) == ["latchkey-pay"]
+
+
+async def test_an_app_is_no_subscription(owner: Owner, stranger: Owner) -> None:
+    app = await owner.add()
+    for who in (owner, stranger):
+        for name in (app["app_id"], "app_" + "0" * 22, "x" * 5_000):
+            refused(await who.call("DELETE", f"/v1/subscriptions/{name}", headers={"if-match": '"1"'}), 404, "resource.not_found")

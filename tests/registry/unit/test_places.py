@@ -1,5 +1,7 @@
 """S24, S25, S27: countries, their states and their postal codes."""
 
+import tracemalloc
+
 import pytest
 
 from services.registry.domain import details, places
@@ -25,6 +27,16 @@ def test_s24_a_country_says_what_the_form_may_ask() -> None:
 def test_s24_other_countries_are_refused(code: str) -> None:
     found = wrong(country=code, state=..., postal_code="1")
     assert [pointer for pointer, _ in found] == ["/country"]
+
+
+def test_asking_for_what_is_no_country_costs_no_memory() -> None:
+    places.find_country("IN")
+    tracemalloc.start()
+    for number in range(100):
+        assert places.find_country("X" * 10_000 + str(number)) is None
+    kept, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert kept < 100_000
 
 
 def test_s25_states_are_listed_by_name() -> None:
