@@ -97,7 +97,9 @@ class Deployment:
 
     def down(self) -> None:
         """Nothing is left when this returns."""
-        self.compose("--profile", "*", "down", "-v", "--remove-orphans", "-t", "10")
+        with_volumes = {"deploy/backup.yml", "deploy/observability.yml"} - {*self.overlays}  # which go too
+        files = [word for name in sorted(with_volumes) for word in ("-f", name)]
+        self.compose(*files, "--profile", "*", "down", "-v", "--remove-orphans", "-t", "10")
 
     @contextmanager
     def overlaid(self, *names: str) -> Iterator[None]:
