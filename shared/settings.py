@@ -125,7 +125,7 @@ class ServiceSettings(ServerSettings):
 
     @property
     def kafka(self) -> KafkaAccess:
-        """Where Kafka is and who this service is there. A password that came from a file is read again for each connection."""
+        """Where Kafka is and who this service is there. A password that came from a file is read again for each client."""
         password = self.kafka_password_file or self.kafka_password or ""
         return KafkaAccess(self.kafka_bootstrap, self.kafka_user, password, self.kafka_tls, self.kafka_ca_file)
 

@@ -13,7 +13,8 @@ MECHANISM = "SCRAM-SHA-512"
 class KafkaAccess:
     """A broker that asks who is there: the SASL user and its password, over TLS when `tls` is set.
 
-    A password given as a path is read again for every connection, so it can be changed while programs run. `ca_file` holds the
+    A password given as a path is read again for every client, and a client that is refused or hears nothing is made anew, so it can be
+    changed while programs run. `ca_file` holds the
     certificates that the broker's is checked against, in place of the system's.
     """
 

@@ -4,7 +4,7 @@ from typing import Final
 
 ALPHABET: Final = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _DIGIT: Final = {character: value for value, character in enumerate(ALPHABET)}
-_PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)  # two digits at a time halve the divisions of a long number
+PAIRS: Final = tuple(high + low for high in ALPHABET for low in ALPHABET)  # two digits at a time halve the divisions of a long number
 
 
 def encode(value: int, width: int) -> str:
@@ -15,7 +15,7 @@ def encode(value: int, width: int) -> str:
     rest = value
     for _ in range(width // 2):
         rest, pair = divmod(rest, 3844)
-        pieces.append(_PAIRS[pair])
+        pieces.append(PAIRS[pair])
     if width % 2:
         rest, digit = divmod(rest, 62)
         pieces.append(ALPHABET[digit])

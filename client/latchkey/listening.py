@@ -6,6 +6,7 @@ For whoever needs no exactly-once effect: a cache, a mail, a call that may be ma
 import asyncio
 import contextlib
 import logging
+import time
 from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from typing import Any, Final
@@ -78,13 +79,14 @@ class Listener:
         pause = self._policy.backoff_seconds
         try:
             while not self._stopping.is_set():
+                began = time.monotonic()
                 try:
                     await self._one_client()
                 except (Exception, asyncio.CancelledError) as error:
                     if isinstance(error, asyncio.CancelledError) and not is_stray(error):
                         raise
                     _log.warning("the Kafka client is made anew: %s: %s", type(error).__name__, error)
-                    pause = min(2 * pause, self._policy.backoff_limit_seconds)
+                    pause = self._policy.backoff_after(pause, time.monotonic() - began)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), pause)
         finally:

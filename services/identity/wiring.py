@@ -39,7 +39,7 @@ from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
 from shared.store.freeze import AggregateType
 from shared.store.mailbox import Mailbox
-from shared.store.postgres import PostgresStore, StoreSettings, mail_cipher, open_store
+from shared.store.postgres import PostgresStore, StoreSettings, mail_cipher, open_store, unwritable
 from shared.wake import RedisWake
 
 SERVICE: Final = "identity"
@@ -104,7 +104,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         ]
         yield create_app(
             SERVICE, routers=[router], provides=[*commands, core.clients, core.signer, queries, PublicLog(core.pool)],
-            tokens=TokenChecker(core.signer, queries), settings=settings, ready=[Check("database", lambda: _answers(core.pool))],
+            tokens=TokenChecker(core.signer, queries), settings=settings, ready=[Check("database", lambda: unwritable(core.pool, VIEWS))],
         )  # fmt: skip
 
 
@@ -129,8 +129,3 @@ def smtp_server(settings: Settings) -> SmtpServer:
         settings.smtp_host, settings.smtp_port, settings.mail_from, settings.smtp_user, settings.smtp_password, settings.smtp_tls,
         settings.smtp_ca_file,
     )  # fmt: skip
-
-
-async def _answers(pool: asyncpg.Pool) -> str | None:
-    await pool.fetchval("SELECT 1")
-    return None

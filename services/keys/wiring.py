@@ -50,7 +50,7 @@ from shared.relay.heartbeat import Heartbeat
 from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
 from shared.store.freeze import AggregateType
-from shared.store.postgres import StoreSettings, open_store
+from shared.store.postgres import StoreSettings, open_store, unwritable
 from shared.wake import RedisWake
 
 SERVICE: Final = "keys"
@@ -116,7 +116,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         yield create_app(
             SERVICE, routers=[router, verify_docs.router], tokens=tokens, settings=settings,
             provides=[commands, core.queries, HistoryQueries(core.pool), core.whereabouts, verifying, PublicLog(core.pool)],
-            ready=[Check("database", lambda: _answers(core.pool)), Check("verifier", lambda: _is_fresh(table))],
+            ready=[Check("database", lambda: unwritable(core.pool, VIEWS)), Check("verifier", lambda: _is_fresh(table))],
             hot={PATH: VerifyRoute(verifying)}, registry=registry,
         )  # fmt: skip
 
@@ -182,11 +182,6 @@ async def _measuring(clock: DatabaseClock) -> None:
     while True:
         await asyncio.sleep(_MEASURE_SECONDS)
         await clock.measure()
-
-
-async def _answers(pool: asyncpg.Pool) -> str | None:
-    await pool.fetchval("SELECT 1")
-    return None
 
 
 async def _is_fresh(table: VerifierTable) -> str | None:

@@ -48,7 +48,7 @@ from shared.sealing import derive_key
 from shared.store.aggregates import Aggregates
 from shared.store.contract import View
 from shared.store.freeze import AggregateType
-from shared.store.postgres import StoreSettings, open_store
+from shared.store.postgres import StoreSettings, open_store, unwritable
 from shared.wake import RedisWake
 
 SERVICE: Final = "metrics"
@@ -98,7 +98,7 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
         app = create_app(
             SERVICE, routers=[router], tokens=tokens, settings=settings, body_limit=BODY_LIMIT,
             provides=[commands, desk, SumQueries(reading), ListQueries(reading), AppPositions(pool), PublicLog(pool)],
-            ready=[Check("database", lambda: _answers(pool)), *ready],
+            ready=[Check("database", lambda: unwritable(pool, VIEWS)), *ready],
         )  # fmt: skip
         app.add_middleware(OpenToBrowsers)
         yield app
@@ -130,11 +130,6 @@ def build_toolbox(settings: Settings) -> Toolbox:
         SERVICE, settings.database_url, settings.owner_database_url, settings.master_key, MIGRATIONS, VIEWS, EVENTS,
         foreign=FOREIGN, kafka=settings.kafka, feeds=partial(opened_feeds, settings),
     )  # fmt: skip
-
-
-async def _answers(pool: asyncpg.Pool) -> str | None:
-    await pool.fetchval("SELECT 1")
-    return None
 
 
 async def _fresh(verifier: LocalVerifier) -> str | None:

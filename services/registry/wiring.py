@@ -46,7 +46,7 @@ from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
 from shared.store.contract import View
 from shared.store.freeze import AggregateType
-from shared.store.postgres import StoreSettings, open_store
+from shared.store.postgres import StoreSettings, open_store, unwritable
 from shared.wake import RedisWake
 
 SERVICE: Final = "registry"
@@ -110,7 +110,7 @@ async def build_app(settings: Settings, tokens: TokenChecker) -> AsyncIterator[S
         yield create_app(
             SERVICE, routers=ROUTERS, tokens=tokens, settings=settings,
             provides=[core.apps, core.subscriptions, core.domains, RegistryQueries(reading), PublicLog(core.pool)],
-            ready=[Check("database", lambda: _answers(core.pool)), Check("reads", lambda: _answers(reading))],
+            ready=[Check("database", lambda: unwritable(core.pool, VIEWS)), Check("reads", lambda: _answers(reading))],
         )  # fmt: skip
 
 

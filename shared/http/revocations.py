@@ -68,7 +68,6 @@ class KafkaRevocations(Heard):
     """Listens to every partition of identity's account events, from ten minutes ago, for ever. Use as an async context manager."""
 
     def __init__(self, bootstrap: str | KafkaAccess, *, silence_seconds: float = 30.0) -> None:
-        """A client that learned nothing for `silence_seconds` is made anew: after some broken connections one never does again."""
         super().__init__()
         self._bootstrap, self._pulse = bootstrap, Pulse(Policy(silence_seconds=silence_seconds), Status())
         self._task: asyncio.Task[None] | None = None

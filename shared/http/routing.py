@@ -5,12 +5,13 @@ import inspect
 import json
 import re
 from collections.abc import Callable, Coroutine, Iterator, Mapping
-from typing import Any, Final, get_type_hints
+from typing import Any, ClassVar, Final, get_type_hints
 from urllib.parse import parse_qsl
 
 from fastapi import APIRouter, Request, Response, params
 from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
+from latchkey.deadline import within
 from starlette.requests import ClientDisconnect
 
 from shared.errors import FieldError, Invalid, Malformed, NotFound, UnsupportedMedia
@@ -35,6 +36,7 @@ _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
 class Route(APIRoute):
     """An API route that knows its `Access`. Raises TypeError when an endpoint does not declare exactly one."""
 
+    answer_seconds: ClassVar[float] = 20.0  # until an answer begins, the body's arrival included; then it is 503. Streams go on.
     access: Access
     given: Mapping[str, Given]
     keyed: bool
@@ -57,7 +59,7 @@ class Route(APIRoute):
         handle = super().get_route_handler()
         given = self.given
 
-        async def checked(request: Request) -> Response:
+        async def answered(request: Request) -> Response:
             exchange = exchange_of(request.scope)
             exchange.caller = await self.access.identify(request)
             if "\0" in request.scope["path"]:
@@ -70,7 +72,8 @@ class Route(APIRoute):
                 _check_query(query, known)
             return await handle(request)
 
-        return checked
+        # asyncio.timeout is not enough: who is cancelled inside a driver gives its connection back first, which may take as long again.
+        return lambda request: within(self.answer_seconds, answered(request))
 
 
 class Router(APIRouter):

@@ -69,6 +69,14 @@ class UnknownViewVersion(Unavailable):
     code = "service.view_unknown"
 
 
+def unknown(views: Sequence[View], shapes: Mapping[str, int]) -> str | None:
+    """Why a release with these views must not write where the active ones have these shapes; None when it may."""
+    known = {view.name: view.shape for view in views}
+    if unmade := known.keys() - shapes.keys():
+        return f"no table yet for {', '.join(sorted(unmade))}: run the migrations"
+    return next((f"{name} has shape {shape}, unknown to this release" for name, shape in shapes.items() if known.get(name) != shape), None)
+
+
 @dataclass
 class Outcome:
     """Which of a batch's writes took part; the rest were committed before (`duplicates`) or wait for another process (`busy`)."""
@@ -146,14 +154,10 @@ class Transaction:
         recorded = sorted((event for write in writes for event in write.recorded), key=attrgetter("stream_id", "version"))
         if not recorded:
             return
-        unmade = {view.name for view in self._views} - active.keys()
-        if unmade:
-            raise UnknownViewVersion(f"no table yet for {', '.join(sorted(unmade))}: run the migrations")
-        for name, (version, shape) in active.items():
-            view = next((view for view in self._views if view.name == name and view.shape == shape), None)
-            if view is None:
-                raise UnknownViewVersion(f"{name} has shape {shape}, which this release does not know")
-            await view.apply(db, f"_v{version}", recorded)
+        if reason := unknown(self._views, {name: shape for name, (_, shape) in active.items()}):
+            raise UnknownViewVersion(reason)
+        for view in self._views:
+            await view.apply(db, f"_v{active[view.name][0]}", recorded)
 
     async def _mails(self, db: asyncpg.Connection, writes: Sequence[Write]) -> None:
         mails = [mail for write in writes for mail in write.mails]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import asyncpg
 
 from shared.sealing import Cipher, derive_key
-from shared.store.batch import Transaction, lock_name
+from shared.store.batch import Transaction, lock_name, unknown
 from shared.store.contract import View
 from shared.store.log import COLUMNS, positioned
 from shared.store.records import Answered, Done, Idempotency, Positioned, Write
@@ -76,6 +76,11 @@ async def forget_answers(pool: asyncpg.Pool) -> None:
     """Delete what was answered to an Idempotency-Key more than 24 hours ago; the key may then be used for something else."""
     while await pool.fetchval(_FORGET) == _AT_ONCE:
         pass
+
+
+async def unwritable(pool: asyncpg.Pool, views: Sequence[View]) -> str | None:
+    """For readiness: why a release with these views refuses every command here, None when it does not. Raises what the database raises."""
+    return unknown(views, {row[0]: row[1] for row in await pool.fetch("SELECT projection, shape FROM es.active")})
 
 
 def _answered(row: asyncpg.Record | None) -> Answered | None:

@@ -65,6 +65,16 @@ async def listening(publisher: Publisher, ears: Ears, **options: Any) -> AsyncIt
         await running
 
 
+async def test_a_client_that_worked_for_a_while_is_made_anew_at_once(publisher: Publisher, caplog: pytest.LogCaptureFixture) -> None:
+    slower = replace(QUICK, silence_seconds=-1.0, healthy_seconds=0.0, backoff_limit_seconds=60.0)
+
+    async def often() -> bool:
+        return caplog.text.count("the Kafka client is made anew") > 12
+
+    async with listening(publisher, Ears(), policy=slower):
+        await until(often, 30)
+
+
 def streams(heard: list[tuple[str, int]]) -> dict[str, list[int]]:
     found: dict[str, list[int]] = {}
     for stream, version in heard:

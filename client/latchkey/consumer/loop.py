@@ -24,7 +24,6 @@ from latchkey.consumer.waiting import wait_for
 from latchkey.deadline import is_stray, within
 from latchkey.topics import BY_NAME
 
-HEALTHY_SECONDS = 60.0
 _log = logging.getLogger("latchkey.consumer")
 
 
@@ -86,12 +85,7 @@ class Consumer:
                         raise
                     self._failed(error, "the Kafka client is made anew")
                     self.status.clients_recreated += 1
-                    # A client that worked for a while earned a quick second try.
-                    delay = (
-                        self._policy.backoff_seconds
-                        if time.monotonic() - began > HEALTHY_SECONDS
-                        else min(delay * 2, self._policy.backoff_limit_seconds)
-                    )
+                    delay = self._policy.backoff_after(delay, time.monotonic() - began)
                     with contextlib.suppress(TimeoutError):
                         await asyncio.wait_for(self._stopping.wait(), delay)
         finally:

@@ -32,6 +32,8 @@ class Policy:
     revoke_seconds: float = 8.0
     silence_seconds: float = 30.0
     """A Kafka client that polled nothing and learned nothing for so long is thrown away and made anew."""
+    healthy_seconds: float = 60.0
+    """A client that worked for so long earned a quick second try."""
     metadata_seconds: float = 10.0
     recheck_seconds: float = 60.0
     """So often the last record is compared with the topic's, which is how a topic that was made anew is found out."""
@@ -41,6 +43,10 @@ class Policy:
     backoff_limit_seconds: float = 10.0
     session_timeout_ms: int = 10_000
     heartbeat_ms: int = 3_000
+
+    def backoff_after(self, delay: float, worked_seconds: float) -> float:
+        """How long to wait before the next client, when the wait before was `delay` and this one worked for so long."""
+        return self.backoff_seconds if worked_seconds > self.healthy_seconds else min(2 * delay, self.backoff_limit_seconds)
 
 
 @dataclass(slots=True)

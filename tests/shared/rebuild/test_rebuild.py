@@ -14,11 +14,14 @@ from shared.rebuild.rebuild import Differs, Rebuild, RebuildRunning
 from shared.rebuild.rebuild import opened as parts_of
 from shared.rebuild.tables import Begun, drop_old
 from shared.store.aggregates import Aggregates
+from shared.store.batch import UnknownViewVersion
 from shared.store.contract import Store, View
+from shared.store.postgres import StoreSettings, open_store, unwritable
 from shared.store.records import Recorded
+from shared.wake import LocalWake
 from stack.databases import Database
 from tests.shared.contract.conftest import MASTER, opened
-from tests.shared.toy import JAR, REGISTRY, Filling, Jar, JarEvent, Jars, Labelling, NoteWritten, Smashed, context
+from tests.shared.toy import JAR, REFUSALS, REGISTRY, Filling, Jar, JarEvent, Jars, Labelling, NoteWritten, Smashed, context
 from tests.shared.toyops import program
 
 pytestmark = pytest.mark.stack
@@ -181,6 +184,17 @@ async def test_a_view_that_says_what_it_wants_is_given_nothing_else_and_its_shap
     assert view.seen == {"Filled"}
     async with owner(database) as db:
         assert await db.fetchval("SELECT shape FROM es.active") == 2
+
+
+async def test_where_another_release_rebuilt_readiness_says_so_and_commands_are_refused(database: Database) -> None:
+    async with open_store(StoreSettings(database.app, MASTER), [Jars()], REFUSALS, LocalWake()) as (store, pool):
+        await fill(store, 1, 1)
+        assert await unwritable(pool, [Jars()]) is None
+        await rebuilt(database, Counted())
+        assert await unwritable(pool, [Jars()]) == "jars has shape 2, unknown to this release"
+        assert await unwritable(pool, [Counted()]) is None
+        with pytest.raises(UnknownViewVersion):
+            await Aggregates(JAR, store).decide("jar_0", Filling(1), context())
 
 
 async def test_a_writer_that_dawdles_delays_the_switch_and_is_not_lost(database: Database) -> None:
