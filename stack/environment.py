@@ -34,6 +34,7 @@ def service_environment(
         settings |= {"FEED_CLIENT_ID": client["id"], "FEED_CLIENT_SECRET": client["secret"]}
     if service == "identity":
         settings |= {"SMTP_HOST": parts.smtp_host, "SMTP_PORT": str(parts.smtp_port), "MAIL_FROM": MAIL_FROM}
+        settings |= {"NEW_PASSWORDS_PER_IP": "300"}  # every visitor of a local stack has one address
     return {f"{service.upper()}_{name}": value for name, value in settings.items()}
 
 

@@ -31,10 +31,14 @@ _log = structlog.get_logger()
 class Texts:
     """Plain text, no link to click: whoever gets a mail that he did not ask for need do nothing."""
 
-    def verification(self, code: str) -> tuple[str, str]:
-        """To an address that somebody registered."""
+    def verification(self, code: str, *, contested: bool) -> tuple[str, str]:
+        """To an address that somebody registered; `contested` when it was more than once, with different passwords."""
+        again = (
+            "This address was registered more than once, with different passwords. So that only you choose the one that counts, none of"
+            " them does: after the code, ask for a new password where you sign in.\n\n"
+        )
         return "Your Latchkey code", (
-            f"Your code is {code}. It is good once, for {CODE_MINUTES} minutes.\n\n"
+            f"Your code is {code}. It is good once, for {CODE_MINUTES} minutes.\n\n{again if contested else ''}"
             "Enter it where you registered, to show that this address is yours. If you did not register at Latchkey just now, do not enter"
             " or pass on the code, and nothing will happen.\n"
         )

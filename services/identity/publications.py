@@ -27,11 +27,17 @@ def publish(event: AccountEvent, account: Account) -> PublicEvent | None:  # noq
             return public.SessionsRevoked(account_id=account.account_id, generation=generation, session_id=session_id)
         case events.AccountErased():
             return public.AccountErased(account_id=account.account_id)
-        case events.VerificationCodeSent() | events.VerificationCodeRefused() | events.PasswordChanged() | events.ProfileChanged():
+        case (
+            events.VerificationCodeSent()
+            | events.VerificationCodeRefused()
+            | events.PasswordChanged()
+            | events.PasswordWithdrawn()
+            | events.ProfileChanged()
+        ):
             return None
         case events.PasswordResetRequested() | events.PasswordResetRefused() | events.AccountLocked() | events.AccountUnlocked():
             return None
-        case events.SignInFailed() | events.SignInFailuresCleared():
+        case events.PasswordChanged() | events.PasswordWithdrawn() | events.SignInFailed() | events.SignInFailuresCleared():
             return None
         case _:
             assert_never(event)

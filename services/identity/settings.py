@@ -34,5 +34,6 @@ class Settings(ServiceSettings):
     signing_key: Annotated[int, Field(ge=1)] = 1
     hash_threads: Annotated[int, Field(ge=1, le=64)] = 2
     hash_waiting: Annotated[int, Field(ge=0, le=1_000)] = 64
+    new_passwords_per_ip: Annotated[int, Field(ge=3)] = 60
     attempts_per_ip: Annotated[int, Field(ge=3)] = 300
     attempts_per_account: Annotated[int, Field(ge=3)] = 30

@@ -95,7 +95,8 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         per_ip = Limit("ip", settings.attempts_per_ip, WINDOW_SECONDS)
         per_account = Limit("account", settings.attempts_per_account, WINDOW_SECONDS)
         notices = Limit("notice", account.CODES_A_DAY, DAY_SECONDS)
-        desk = Desk(queries, passwords, digests, Texts(), limits, per_ip, per_account, notices)
+        new_passwords = Limit("new-password", settings.new_passwords_per_ip, WINDOW_SECONDS)
+        desk = Desk(queries, passwords, digests, Texts(), limits, per_ip, per_account, notices, new_passwords)
         accounts, sessions, tokens = Aggregates(ACCOUNT, core.store), Aggregates(SESSION, core.store), RefreshTokens(settings.master_key)
         commands = [
             AccountCommands(accounts, desk),
@@ -125,7 +126,5 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
 
 def smtp_server(settings: Settings) -> SmtpServer:
     """Where mails go."""
-    return SmtpServer(
-        settings.smtp_host, settings.smtp_port, settings.mail_from, settings.smtp_user, settings.smtp_password, settings.smtp_tls,
-        settings.smtp_ca_file,
-    )  # fmt: skip
+    told = settings
+    return SmtpServer(told.smtp_host, told.smtp_port, told.mail_from, told.smtp_user, told.smtp_password, told.smtp_tls, told.smtp_ca_file)

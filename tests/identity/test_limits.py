@@ -3,6 +3,7 @@
 import secrets
 from collections.abc import Callable
 
+import httpx2
 import pytest
 import redis.asyncio as redis
 
@@ -15,6 +16,7 @@ from stack.testing import RealStack
 from tests.identity.person import Identity
 
 pytestmark = pytest.mark.stack
+REGISTER, RESET = "/v1/accounts", "/v1/password/reset"
 NINE = Limit("try", 9, 60)
 
 
@@ -44,6 +46,24 @@ async def test_without_redis_a_third_is_allowed(unused_tcp_port_factory: Callabl
     with pytest.raises(TooManyAttempts):
         await limits.require(NINE, "192.0.2.1")
     await limits.close()
+
+
+async def test_new_passwords_have_a_smaller_limit_for_each_address_and_for_a_64_of_ipv6(settings: Settings) -> None:
+    few = settings.model_copy(update={"new_passwords_per_ip": 3})
+    async with build_main(few) as app:
+
+        async def tried(ip: str, path: str) -> int:
+            body = {
+                "email": "ann@example.com",
+                "password": "short-but-long",
+                **({"name": "Ann"} if path == REGISTER else {"code": "000000"}),
+            }
+            async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app, client=(ip, 1)), base_url="http://identity") as http:
+                return (await http.post(path, json=body)).status_code
+
+        assert [await tried("2001:db8::1", path) for path in (REGISTER, RESET, REGISTER)] != [429] * 3
+        assert [await tried(ip, REGISTER) for ip in ("2001:db8::2", "2001:db8:0:1::2", "192.0.2.1")] == [429, 202, 202]
+        assert await tried("2001:db8::ffff", RESET) == 429
 
 
 async def test_redis_learns_no_address_and_forgets_by_itself(stack: RealStack) -> None:

@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 
+from services.identity.commands.limits import network_of
 from services.identity.commands.ports import Desk, about, code_letter, letter
 from services.identity.commands.secrets import new_code
 from services.identity.domain import account
@@ -35,22 +36,24 @@ class AccountCommands:
     async def register(self, email: str, password: str, name: str, *, ip: str, context: Context) -> None:
         """Mail a code to a new address, or a notice to the owner of a known one. Raises PasswordTooWeak, TooManyAttempts."""
         await self._desk.count("register", ip)
+        await self._desk.count_new_password(network_of(ip))
         password_hash = await self._desk.passwords.hash(password, (email, name))
         digest = self._desk.digests.email(email)
+        same_as = await self._same(digest, password)
         noticed = await self._desk.limits.allows(self._desk.notices, digest)
         for _ in range(_TRIES):
             account_id = await self._desk.directory.find_account_id(digest) or new_id("acc")
             code = new_code()
             code_digest = self._desk.digests.code("verify", account_id, code)
             decision = partial(
-                account.register, email=email, email_digest=digest, name=name, password_hash=password_hash, code_digest=code_digest,
-                now=context.now,
+                account.register, email=email, email_digest=digest, name=name, password_hash=password_hash, same_as=same_as,
+                code_digest=code_digest, now=context.now,
             )  # fmt: skip
 
             def mails(after: Account, code: str = code, code_digest: str = code_digest) -> Sequence[Mail]:
                 if after.status is Status.ACTIVE:
                     return letter(email, self._desk.letters.already_registered()) if noticed else ()
-                return code_letter(after.verification, code_digest, email, self._desk.letters.verification(code))
+                return code_letter(after.verification, code_digest, email, self._desk.letters.verification(code, contested=after.contested))
 
             try:
                 await self._accounts.decide(account_id, decision, about(context, account_id), mails=mails)
@@ -58,6 +61,13 @@ class AccountCommands:
                 continue  # somebody registered it between our look and our append
             return
         raise Unavailable
+
+    async def _same(self, digest: str, password: str) -> object:
+        """The hash of an address that waits for its code, when this is its password. Checks one hash for every address."""
+        account_id = await self._desk.directory.find_account_id(digest)
+        known = (await self._accounts.load(account_id)).state if account_id else Account("")
+        waiting = known.password_hash if known.status is Status.UNVERIFIED else None
+        return waiting if await self._desk.passwords.matches(waiting, password) else None
 
     async def resend(self, email: str, *, ip: str, context: Context) -> None:
         """Mail another code when the address waits for one. Raises TooManyAttempts."""
@@ -69,7 +79,7 @@ class AccountCommands:
         digest = self._desk.digests.code("verify", account_id, code)
 
         def mails(after: Account) -> Sequence[Mail]:
-            return code_letter(after.verification, digest, after.email, self._desk.letters.verification(code))
+            return code_letter(after.verification, digest, after.email, self._desk.letters.verification(code, contested=after.contested))
 
         decision = partial(account.resend, code_digest=digest, now=context.now)
         with contextlib.suppress(StreamMoved):  # another code is on its way; the answer must not tell

@@ -3,6 +3,7 @@
 import time
 from collections import OrderedDict
 from dataclasses import dataclass
+from ipaddress import IPv4Address, ip_address
 from typing import Final
 
 import redis.asyncio as redis
@@ -24,6 +25,17 @@ class Limit:
     name: str
     most: int
     seconds: int
+
+
+def network_of(ip: str) -> str:
+    """What counts as one visitor: an IPv4 address, or the /64 that somebody who has one IPv6 address of it has whole."""
+    try:
+        address = ip_address(ip)
+    except ValueError:
+        return ip
+    if isinstance(address, IPv4Address):
+        return ip
+    return str(address.ipv4_mapped) if address.ipv4_mapped else f"{int(address) >> 64:x}/64"
 
 
 class Limits:

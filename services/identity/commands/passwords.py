@@ -4,6 +4,7 @@ import contextlib
 from collections.abc import Sequence
 from functools import partial
 
+from services.identity.commands.limits import network_of
 from services.identity.commands.ports import Desk, about, code_letter, letter
 from services.identity.commands.secrets import new_code
 from services.identity.domain import access
@@ -40,6 +41,7 @@ class PasswordCommands:
     async def reset(self, email: str, code: str, password: str, *, ip: str, context: Context) -> None:
         """Choose a new password with a mailed code. Raises CodeRefused, PasswordTooWeak, TooManyAttempts."""
         await self._desk.count("code", ip, email=email)
+        await self._desk.count_new_password(network_of(ip))
         account_id = await self._desk.find(email) or ""
         known = (await self._accounts.load(account_id)).state if account_id else Account("")
         digest = self._desk.digests.code("reset", account_id, code)
@@ -58,15 +60,17 @@ class PasswordCommands:
             raise CodeRefused
 
     async def change(self, account_id: str, *, current: str, new: str, context: Context) -> Decided[Account]:
-        """Take a new password from whoever knows the present one. Raises PasswordWrong, PasswordTooWeak."""
+        """Take a new password from whoever knows the present one. Raises PasswordWrong, PasswordTooWeak, TooManyAttempts."""
         state = (await self._accounts.load(account_id)).state
         right = await self._desk.passwords.matches(state.password_hash, current)
         # While locked nothing is told, not even that the new password is weak, which only who knows the present one gets to hear.
         if not right or access.is_locked(state, context.now):
-            await self._accounts.decide(account_id, partial(access.reject, now=context.now), context)
+            with contextlib.suppress(StreamMoved):  # other guesses at the same moment are counted
+                await self._accounts.decide(account_id, partial(access.reject, now=context.now), context)
             raise PasswordWrong
+        await self._desk.count_new_password(account_id)
         password_hash = await self._desk.passwords.hash(new, (str(state.email), str(state.name)), pointer="/new_password")
-        decision = partial(access.change_password, password_hash=password_hash, now=context.now)
+        decision = partial(access.change_password, checked=state.password_hash, password_hash=password_hash, now=context.now)
         return await self._accounts.decide(account_id, decision, context, mails=partial(self._told, password_hash))
 
     def _told(self, password_hash: str, after: Account) -> Sequence[Mail]:

@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from services.identity.commands.hashing import Passwords
-from services.identity.commands.limits import Limit, Limits
+from services.identity.commands.limits import Limit, Limits, network_of
 from services.identity.commands.secrets import Digests
 from services.identity.domain.account import Code
 from shared.ids import new_id
@@ -22,7 +22,7 @@ class Directory(Protocol):
 class Letters(Protocol):
     """The texts that we mail: each method answers (subject, body)."""
 
-    def verification(self, code: str) -> tuple[str, str]: ...
+    def verification(self, code: str, *, contested: bool) -> tuple[str, str]: ...
     def already_registered(self) -> tuple[str, str]: ...
     def reset(self, code: str) -> tuple[str, str]: ...
     def password_changed(self) -> tuple[str, str]: ...
@@ -41,6 +41,7 @@ class Desk:
     per_ip: Limit
     per_account: Limit
     notices: Limit
+    new_passwords: Limit
 
     async def find(self, email: str) -> str | None:
         """The account of an address."""
@@ -48,9 +49,13 @@ class Desk:
 
     async def count(self, what: str, ip: str, *, email: str | None = None) -> None:
         """Count an attempt at something from an address of the network, and on an account. Raises TooManyAttempts."""
-        await self.limits.require(self.per_ip, f"{what}/{ip}")
+        await self.limits.require(self.per_ip, f"{what}/{network_of(ip)}")
         if email is not None:
             await self.limits.require(self.per_account, f"{what}/{self.digests.email(email)}")
+
+    async def count_new_password(self, who: str) -> None:
+        """Count a password that is to be judged, which takes longer than anything else here. Raises TooManyAttempts."""
+        await self.limits.require(self.new_passwords, f"new-password/{who}")
 
 
 def code_letter(waiting: Code | None, digest: str, to: object, text: tuple[str, str]) -> Sequence[Mail]:

@@ -68,10 +68,10 @@ def reset_password(account: Account, *, code_digest: str, password_hash: str, no
     return [*proven, *_unlocked(account), *cleared, *_new_password(account, password_hash)]
 
 
-def change_password(account: Account, *, password_hash: str, now: datetime) -> list[AccountEvent]:
-    """The current password was right: take the new one and end every session. Raises PasswordWrong while locked."""
+def change_password(account: Account, *, checked: object, password_hash: str, now: datetime) -> list[AccountEvent]:
+    """Who knew the password of the hash `checked` gets a new one. Raises PasswordWrong while locked, or when the hash is another by now."""
     require_present(account)
-    if is_locked(account, now):
+    if is_locked(account, now) or account.password_hash != checked:
         raise PasswordWrong
     return _new_password(account, password_hash)
 

@@ -50,6 +50,7 @@ class Account:
     email_digest: Text = None
     name: Text = None
     password_hash: Text = None
+    contested: bool = False  # registered again with another password before anybody proved the address
     verification: Code | None = None
     reset: Code | None = None
     codes_sent: tuple[datetime, ...] = ()
@@ -80,9 +81,11 @@ def evolve(account: Account, event: AccountEvent) -> Account:  # noqa: C901, PLR
         case events.PasswordResetRefused():
             return replace(account, reset=_tried(account.reset))
         case events.AccountVerified():
-            return replace(account, status=Status.ACTIVE, verification=None)
+            return replace(account, status=Status.ACTIVE, verification=None, contested=False)
         case events.PasswordChanged(password_hash):
-            return replace(account, password_hash=password_hash, reset=None)
+            return replace(account, password_hash=password_hash, reset=None, contested=account.status is Status.UNVERIFIED)
+        case events.PasswordWithdrawn():
+            return replace(account, password_hash=None)
         case events.SignInFailed():
             return replace(account, failures=account.failures + 1)
         case events.AccountLocked(until):
@@ -121,7 +124,7 @@ def unique(account: Account, event: AccountEvent) -> Iterable[str]:
 
 
 def register(
-    account: Account, *, email: str, email_digest: str, name: str, password_hash: str, code_digest: str, now: datetime
+    account: Account, *, email: str, email_digest: str, name: str, password_hash: str, same_as: object, code_digest: str, now: datetime
 ) -> list[AccountEvent]:
     """Take a free address, or begin again with one that nobody has verified; the owner of a verified one only gets a mail."""
     sent = events.VerificationCodeSent(code_digest, now, code_ends(now))
@@ -129,8 +132,10 @@ def register(
         case Status.UNKNOWN:
             return [events.AccountRegistered(email, email_digest, name, password_hash, now), sent]
         case Status.UNVERIFIED if account.may_be_mailed(now):
+            # `same_as` is the hash that the password was found to match.
+            other: list[AccountEvent] = [] if same_as == account.password_hash else [events.PasswordChanged(password_hash)]
             renamed: list[AccountEvent] = [] if account.name == name else [events.ProfileChanged(name)]
-            return [events.PasswordChanged(password_hash), *renamed, sent]
+            return [*other, *renamed, sent]
         case Status.UNVERIFIED | Status.ACTIVE | Status.ERASED:
             return []
         case _:
@@ -149,7 +154,10 @@ def verify(account: Account, *, code_digest: str, now: datetime) -> list[Account
     code = account.verification
     if account.status is not Status.UNVERIFIED or code is None or not code.is_open(now):
         raise CodeRefused
-    return [events.AccountVerified(now)] if code.digest == code_digest else [events.VerificationCodeRefused()]
+    if code.digest != code_digest:
+        return [events.VerificationCodeRefused()]
+    # The code proves who reads the mails, not who chose the password: where several were chosen, none counts but the owner's next one.
+    return [events.AccountVerified(now), *([events.PasswordWithdrawn()] if account.contested else [])]
 
 
 def rename(account: Account, *, name: str) -> list[AccountEvent]:

@@ -50,6 +50,11 @@ class PasswordChanged:
 
 
 @dataclass(frozen=True, slots=True)
+class PasswordWithdrawn:
+    """The account has no password until its owner chooses one with a mailed code."""
+
+
+@dataclass(frozen=True, slots=True)
 class PasswordResetRequested:
     code_digest: str
     sent_at: datetime
@@ -105,6 +110,7 @@ AccountEvent = (
     | VerificationCodeRefused
     | AccountVerified
     | PasswordChanged
+    | PasswordWithdrawn
     | PasswordResetRequested
     | PasswordResetRefused
     | SignInFailed
@@ -175,6 +181,7 @@ STORED: Final[Mapping[str, tuple[type[Any], int]]] = {
     "identity.VerificationCodeRefused": (VerificationCodeRefused, 1),
     "identity.AccountVerified": (AccountVerified, 1),
     "identity.PasswordChanged": (PasswordChanged, 1),
+    "identity.PasswordWithdrawn": (PasswordWithdrawn, 1),
     "identity.PasswordResetRequested": (PasswordResetRequested, 1),
     "identity.PasswordResetRefused": (PasswordResetRefused, 1),
     "identity.SignInFailed": (SignInFailed, 1),

@@ -48,7 +48,7 @@ async def test_one_mailbox_gets_ten_notices_a_day(identity: Identity) -> None:
     assert len(await identity.mails()) == 9  # the first registration counted too
 
 
-async def test_registering_an_unverified_address_again_replaces_its_password_and_code(identity: Identity) -> None:
+async def test_registering_an_unverified_address_again_replaces_its_code(identity: Identity) -> None:
     await identity.post(REGISTER, form())
     first = await identity.mailed_code()
     await identity.post(REGISTER, form(password="another-horse-battery-staple-8"))
@@ -56,8 +56,29 @@ async def test_registering_an_unverified_address_again_replaces_its_password_and
     if first != second:
         assert (await identity.post(VERIFY, {"email": "ann@example.com", "code": first})).status_code == 422
     assert (await identity.post(VERIFY, {"email": "ann@example.com", "code": second})).status_code == 200
-    assert (await identity.try_to_sign_in("ann@example.com", PASSWORD)).status_code == 401
-    assert (await identity.try_to_sign_in("ann@example.com", "another-horse-battery-staple-8")).status_code == 201
+
+
+async def test_who_registers_an_address_beside_its_owner_does_not_get_in_with_her_code(identity: Identity) -> None:
+    theirs = "another-horse-battery-staple-8"
+    for password in (PASSWORD, theirs):
+        await identity.post(REGISTER, form(password=password))
+    plain, told = await identity.mails()
+    assert ("more than once" in plain.body, "more than once" in told.body) == (False, True)
+    code = told.body.split()[3].rstrip(".")
+    assert (await identity.post(VERIFY, {"email": "ann@example.com", "code": code})).status_code == 200
+    for password in (PASSWORD, theirs):
+        assert (await identity.try_to_sign_in("ann@example.com", password)).status_code == 401
+    await identity.post("/v1/password/forgot", {"email": "ann@example.com"})
+    chosen = {"email": "ann@example.com", "code": await identity.mailed_code(), "password": PASSWORD}
+    assert (await identity.post("/v1/password/reset", chosen)).status_code == 204
+    assert (await identity.try_to_sign_in("ann@example.com", PASSWORD)).status_code == 201
+
+
+async def test_registering_twice_with_one_password_keeps_it(identity: Identity) -> None:
+    for _ in range(2):
+        await identity.post(REGISTER, form())
+    assert (await identity.post(VERIFY, {"email": "ann@example.com", "code": await identity.mailed_code()})).status_code == 200
+    assert (await identity.try_to_sign_in("ann@example.com", PASSWORD)).status_code == 201
 
 
 async def test_registering_at_the_same_moment_makes_one_account(identity: Identity) -> None:

@@ -1,5 +1,7 @@
 """Passwords over HTTP: forgotten, chosen again, changed."""
 
+import asyncio
+
 import pytest
 
 from tests.identity.person import PASSWORD, Identity, said
@@ -72,6 +74,28 @@ async def test_changing_the_password_signs_out_everywhere(identity: Identity) ->
     assert (await identity.post("/v1/sessions/refresh", {"refresh_token": ann.refresh_token})).status_code == 401
     assert (await identity.try_to_sign_in(ann.email, NEW)).status_code == 201
     assert [mail.subject for mail in await identity.mails()] == ["Your Latchkey password was changed"]
+
+
+async def test_of_two_changes_at_once_one_counts(identity: Identity) -> None:
+    ann = await identity.signed_in()
+    owner, thief = {"current_password": PASSWORD, "new_password": NEW}, {"current_password": PASSWORD, "new_password": f"{NEW}9"}
+    answers = await asyncio.gather(*(identity.post(CHANGE, body, by=ann) for body in (owner, thief)))
+    assert sorted(answer.status_code for answer in answers) == [204, 403]
+    assert (await identity.events(ann.account_id)).count("PasswordChanged") == 1
+
+
+async def test_guesses_at_once_are_all_wrong_and_nothing_else(identity: Identity) -> None:
+    ann = await identity.signed_in()
+    guess = {"current_password": "not-her-password", "new_password": NEW}
+    answers = await asyncio.gather(*(identity.post(CHANGE, guess, by=ann) for _ in range(6)))
+    assert {answer.status_code for answer in answers} == {403}
+
+
+async def test_a_session_does_not_let_try_new_passwords_without_end(identity: Identity) -> None:
+    ann = await identity.signed_in()
+    weak = {"current_password": PASSWORD, "new_password": "password1234"}
+    answers = [(await identity.post(CHANGE, weak, by=ann)).status_code for _ in range(61)]
+    assert answers == [422] * 60 + [429]
 
 
 async def test_guessing_the_current_password_locks_the_account(identity: Identity) -> None:

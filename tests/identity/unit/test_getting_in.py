@@ -115,10 +115,15 @@ def test_a_reset_code_is_single_use_and_ends_after_ten_minutes() -> None:
 
 
 def test_changing_the_password_signs_out_everywhere_but_not_while_locked() -> None:
-    change = {"password_hash": "new", "now": NOW}
+    change = {"checked": "hash", "password_hash": "new", "now": NOW}
     assert given(*ACTIVE).when(access.change_password, **change) == [PasswordChanged("new"), SessionsRevoked(generation=2)]
     with pytest.raises(PasswordWrong):
         given(*LOCKED).when(access.change_password, **change)
+
+
+def test_the_password_that_was_checked_is_the_one_that_is_replaced() -> None:
+    with pytest.raises(PasswordWrong):
+        given(*ACTIVE, PasswordChanged("newer")).when(access.change_password, checked="hash", password_hash="thief's", now=NOW)
 
 
 def test_a_guessable_password_is_refused_at_its_field() -> None:

@@ -11,6 +11,7 @@ from services.identity.domain.events import (
     AccountVerified,
     PasswordChanged,
     PasswordResetRequested,
+    PasswordWithdrawn,
     ProfileChanged,
     SessionsRevoked,
     VerificationCodeRefused,
@@ -19,7 +20,14 @@ from services.identity.domain.events import (
 from shared.personal import ERASED
 from tests.identity.builders import ACTIVE, NOW, REGISTERED, RIGHT, UNVERIFIED, WRONG, at, code_sent, given
 
-FORM = {"email": "ann@example.com", "email_digest": "email-digest", "name": "Ann", "password_hash": "hash", "code_digest": RIGHT}
+FORM = {
+    "email": "ann@example.com",
+    "email_digest": "email-digest",
+    "name": "Ann",
+    "password_hash": "hash",
+    "same_as": None,
+    "code_digest": RIGHT,
+}
 
 
 def test_a_free_address_is_registered_and_gets_a_code() -> None:
@@ -33,6 +41,27 @@ def test_an_unverified_address_again_replaces_password_name_and_code() -> None:
         ProfileChanged("Anna"),
         code_sent(at(minutes=1), "digest-new"),
     ]
+
+
+def test_registering_again_with_the_same_password_only_sends_a_code() -> None:
+    again = FORM | {"password_hash": "other salt", "same_as": "hash", "code_digest": "digest-new"}
+    assert given(*UNVERIFIED).when(account.register, **again, now=at(minutes=1)) == [code_sent(at(minutes=1), "digest-new")]
+    meanwhile = given(*UNVERIFIED, PasswordChanged("another's"))
+    assert meanwhile.when(account.register, **again, now=at(minutes=1))[0] == PasswordChanged("other salt")
+
+
+def test_the_code_of_a_contested_address_proves_it_and_activates_nobodys_password() -> None:
+    contested = [*UNVERIFIED, PasswordChanged("another's"), code_sent(at(minutes=1), "digest-new")]
+    proven = given(*contested).when(account.verify, code_digest="digest-new", now=at(minutes=2))
+    assert proven == [AccountVerified(at(minutes=2)), PasswordWithdrawn()]
+    now = given(*contested, *proven)
+    assert (now.state.status, now.state.password_hash, now.state.contested) == (account.Status.ACTIVE, None, False)
+
+
+def test_a_password_that_was_chosen_with_a_mailed_code_ends_the_contest() -> None:
+    chosen: list[AccountEvent] = [PasswordChanged("another's"), AccountVerified(NOW), PasswordChanged("the owner's")]
+    state = given(*UNVERIFIED, *chosen).state
+    assert (state.password_hash, state.contested) == ("the owner's", False)
 
 
 def test_registering_a_verified_address_is_no_event() -> None:
