@@ -72,8 +72,11 @@ class Route(APIRoute):
                 _check_query(query, known)
             return await handle(request)
 
-        # asyncio.timeout is not enough: who is cancelled inside a driver gives its connection back first, which may take as long again.
-        return lambda request: within(self.answer_seconds, answered(request))
+        async def in_time(request: Request) -> Response:
+            # asyncio.timeout is not enough: who is cancelled inside a driver gives its connection back first, which may take as long again.
+            return await within(self.answer_seconds, answered(request))
+
+        return in_time
 
 
 class Router(APIRouter):
@@ -134,12 +137,8 @@ def _unstorable(value: Any, pointer: str) -> Iterator[FieldError]:
 
 
 def _given(endpoint: Callable[..., Any]) -> dict[str, Given]:
-    found: dict[str, Given] = {}
-    for name, hint in get_type_hints(endpoint, include_extras=True).items():
-        for extra in getattr(hint, "__metadata__", ()):
-            if isinstance(extra, Given):
-                found[name] = extra
-    return found
+    hints = get_type_hints(endpoint, include_extras=True)
+    return {name: extra for name, hint in hints.items() for extra in getattr(hint, "__metadata__", ()) if isinstance(extra, Given)}
 
 
 def _with_given(endpoint: Callable[..., Any], given: Mapping[str, Given]) -> Callable[..., Any]:
