@@ -9,7 +9,7 @@ from shared.ops.kit import Arguments, Command, Failed, Toolbox, say
 from shared.ops.log import show, verify_chain
 from shared.ops.restored import compare, restored
 from shared.rebuild.command import rebuild
-from shared.relay.cursor import rewind
+from shared.relay.cursor import WouldSkip, rewind
 from shared.store.migrations import migrate
 
 _STATUS: Final = """
@@ -40,10 +40,10 @@ async def _relay_status(tools: Toolbox, _arguments: Arguments) -> None:
 
 async def _relay_rewind(tools: Toolbox, arguments: Arguments) -> None:
     async with tools.app() as db:
-        last = await db.fetchval("SELECT coalesce(max(position), 0) FROM es.events")
-        if not 0 <= arguments.to <= last:
-            raise Failed(f"The log holds positions up to {last}.")
-        stood = await rewind(db, arguments.to)
+        try:
+            stood = await rewind(db, max(arguments.to, 0))
+        except WouldSkip as refused:
+            raise Failed(str(refused)) from refused
     say(f"The relay stood at {stood}; it publishes everything above {arguments.to} again, in the same bytes.")
 
 

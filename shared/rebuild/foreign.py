@@ -16,7 +16,7 @@ from latchkey.consumer import Handler, Source, begin_from, whole
 from latchkey.envelope import Envelope, decode
 
 from shared.rebuild.comparison import compare
-from shared.rebuild.rebuild import Differs, NeverQuiet, RebuildRunning
+from shared.rebuild.rebuild import FROZEN, Differs, NeverQuiet, RebuildRunning
 from shared.store.migrations import Roles
 
 _TRIES: Final = 50
@@ -108,7 +108,7 @@ class ForeignRebuild:
     async def _switched(self, *, verify: bool) -> bool:
         """Stop the consumer, apply what is left, change places; false when the live rows were behind what they are compared with."""
         async with self._db.transaction():
-            await self._db.execute("SET LOCAL lock_timeout = '2s'")
+            await self._db.execute(f"SET LOCAL lock_timeout = '2s'; {FROZEN}")
             await self._db.execute("SELECT FROM latchkey.checkpoints WHERE projection = $1 AND version = $2 FOR UPDATE", *self._live)
             async with asyncio.timeout(_HOLD_SECONDS):
                 rest, reached = [], dict(self._at)

@@ -26,6 +26,7 @@ from shared.store.subjects import SubjectKeys
 
 _HOLD_SECONDS: Final = 0.2  # the rest of the log must be applied within this at the measured rate before writers are stopped for it
 _HOLD_LIMIT: Final = 1.0  # it is given up, and tried again, when the rest takes longer all the same
+FROZEN: Final = "SET LOCAL idle_in_transaction_session_timeout = '10s'"  # a rebuild that is stopped while writers wait for it is ended
 _WAIT_MS: Final = 20  # for the exclusive lock; a waiting exclusive lock holds up new writers
 _BACK_OFF: Final = 0.2  # tenfold, so that writers lose a tenth of their time at most
 _TRIES: Final = 100
@@ -113,8 +114,9 @@ class Rebuild:
         page = await self._parts.source.page(position, up_to)
         while position < up_to:
             async with asyncio.TaskGroup() as together:
-                together.create_task(self._commit(begun, page))
+                written = together.create_task(self._commit(begun, page))
                 ahead = together.create_task(self._parts.source.page(page.end, up_to)) if page.end < up_to else None
+            written.result()  # one that was cancelled by mistake is no error to the group
             position = page.end
             page = ahead.result() if ahead else page
             self._progress(position, up_to)
@@ -138,7 +140,7 @@ class Rebuild:
         writing = self._parts.writing
         try:
             async with writing.transaction():
-                await writing.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}; SET LOCAL synchronous_commit = on")
+                await writing.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}; SET LOCAL synchronous_commit = on; {FROZEN}")
                 await writing.execute("SELECT pg_advisory_xact_lock($1, $2)", *APPEND_LOCK)
                 high = await writing.fetchval(_LAST)
                 async with asyncio.timeout(_HOLD_LIMIT):
@@ -177,7 +179,7 @@ class Rebuild:
         for _ in range(_TRIES):
             try:
                 async with writing.transaction():
-                    await writing.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}")
+                    await writing.execute(f"SET LOCAL lock_timeout = {_WAIT_MS}; {FROZEN}")
                     await writing.execute("SELECT pg_advisory_xact_lock($1, $2)", *APPEND_LOCK)
                     await snapshot.execute("BEGIN ISOLATION LEVEL REPEATABLE READ READ ONLY")
                     return int(await snapshot.fetchval(_LAST))

@@ -31,14 +31,17 @@ class Offsets:
         self._foreign(place, base)
         self.following[place] = base + count
 
-    def compare(self, ends: Mapping[Place, int]) -> list[Place]:
-        """Take note of the partitions' ends, with nothing of ours in flight; answers the partitions that lost records."""
-        lost = [place for place, end in ends.items() if end < self.following.get(place, 0)]
+    def compare(self, ends: Mapping[Place, int], overwritten: Collection[Place] = ()) -> list[Place]:
+        """Take note of the partitions' ends, with nothing of ours in flight; answers those that lost records, `overwritten` too."""
+        lost = [place for place, end in ends.items() if end < self.following.get(place, 0) or place in overwritten]
         for place, end in ends.items():
-            if place not in lost:
-                self._foreign(place, end)
-            elif place[0] in self.compacted:
+            if place[0] not in self.compacted:
+                self.following[place] = min(end, self.following.get(place, end))  # what lies behind is not acknowledged
+                continue
+            if place in lost:
                 self.unseen[place] = 0
+            else:
+                self._foreign(place, end)
             self.following[place] = end
         return lost
 

@@ -135,7 +135,7 @@ class Outlet:
             for at in goals:
                 reader.seek(at, ranges[at.topic, at.partition][0])
             heard = time.monotonic()
-            while goals and (time.monotonic() - heard < _SILENCE or any(reader.highwater(at) is None for at in goals)):
+            while goals and (time.monotonic() - heard < _SILENCE or not all(_answered(reader, at) for at in goals)):
                 for record in await _arrived(reader, goals):
                     heard = time.monotonic()
                     yield record
@@ -145,6 +145,12 @@ class Outlet:
             with contextlib.suppress(Exception):
                 async with asyncio.timeout(_STOP):
                     await reader.stop()
+
+
+def _answered(reader: AIOKafkaConsumer, at: TopicPartition) -> bool:
+    """Whether the broker has said lately what this partition holds; silence of the broker itself means nothing."""
+    last = reader.last_poll_timestamp(at)  # milliseconds
+    return last is not None and time.time() - last / 1000 < _SILENCE
 
 
 async def _arrived(reader: AIOKafkaConsumer, goals: dict[TopicPartition, int]) -> list[Any]:

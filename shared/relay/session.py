@@ -4,7 +4,7 @@ import asyncio
 import json
 import logging
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, NamedTuple
 
@@ -14,7 +14,7 @@ from latchkey.events import EVENTS
 from latchkey.failpoint import failpoint
 from latchkey.topics import Topic
 
-from shared.relay.comparison import name_of, refuse_if_behind
+from shared.relay.comparison import name_of, ours, refuse_if_behind
 from shared.relay.cursor import Cursor
 from shared.relay.gauges import Gauges
 from shared.relay.heartbeat import Beating
@@ -65,7 +65,7 @@ class Session:
         await self.cursor.load()
         await refuse_if_behind(self.reading, self.outlet, self.offsets)
         self.outlet.publishes(await name_of(self.reading))
-        await self._look()
+        await self._look(first=True)
 
     async def turn(self) -> int:
         """One pass: everything that is final now is published, repaired and, when it is time, a beat is sent; answers how many events.
@@ -80,7 +80,7 @@ class Session:
         if fenced.waited > _LONG_WAIT:
             self.gauges.fence_waits.inc()
         sent = await self._publish(fenced.high) if fenced.high > self.cursor.position else 0
-        if self.offsets.unseen:
+        while self.offsets.unseen:
             await self._repair()
         if self.beating and beat:
             await self.beating.finish(beat, self.outlet)
@@ -93,9 +93,11 @@ class Session:
         while not page.last:
             async with asyncio.TaskGroup() as together:
                 ahead = together.create_task(self._read(page.end, high))
-                together.create_task(self._send(page))
+                beside = [together.create_task(self._send(page))]
                 if done > self.cursor.position:
-                    together.create_task(self._move(done))
+                    beside.append(together.create_task(self._move(done)))
+            for task in beside:
+                task.result()  # a task that Kafka's client cancelled by mistake is no error to the group: it must not pass for sent
             sent, done, page = sent + page.events, page.end, ahead.result()
         await self._send(page)
         await self._move(page.end)
@@ -124,9 +126,10 @@ class Session:
             _log.warning("%d states were sent again because an older one had come last", repaired)
         await self._move(self.cursor.position)  # which makes durable that those records were looked at
 
-    async def _look(self) -> None:
+    async def _look(self, *, first: bool = False) -> None:
         """Compare what Kafka holds with what it acknowledged; rewind to before the first event that is gone."""
-        lost = self.offsets.compare(await self.outlet.ends())
+        ends = await self.outlet.ends()
+        lost = self.offsets.compare(ends, await self._overwritten(ends) if first else ())
         self._looked = time.monotonic()
         if not lost:
             return
@@ -135,14 +138,29 @@ class Session:
         _log.error("Kafka lost acknowledged records in %s: publishing again from position %d", lost, rewound)
         await self._move(rewound)
 
+    async def _overwritten(self, ends: Mapping[Place, int]) -> set[Place]:
+        """Where something newer lies in the place of our last acknowledged record: that was lost, and a session that wrote on before it
+        looked has filled the gap, so that the end alone shows nothing."""
+        last = {place: (end - 1, end) for place, end in self.offsets.following.items() if 0 < end <= ends.get(place, 0)}
+        return {place async for place, position in self._ours(last) if position > self.cursor.published}
+
     async def _left(self, places: Sequence[Place]) -> Iterable[int]:
-        """The position of the last event that each partition still has. Each producer wrote in position order from a point that was
-        published before, so everything of that partition up to there is left as well."""
+        """The position of the last event that each partition still has of those published before the loss. Each producer wrote in position
+        order from a point that was published before, so everything of that partition up to there is left as well. What was written after
+        the loss is newer and proves nothing; where a page's worth of records is all newer, everything is sent again."""
         ends = {place: self.offsets.following[place] for place in places}
         left = dict.fromkeys(places, 0)
-        async for record in self.outlet.records({place: (max(end - 1, 0), end) for place, end in ends.items()}):
-            left[record.topic, record.partition] = max(position_of(record.value), 0)
+        async for place, position in self._ours({place: (max(end - _PAGE_ROWS, 0), end) for place, end in ends.items()}):
+            if position <= self.cursor.published:
+                left[place] = position
         return left.values()
+
+    async def _ours(self, ranges: Mapping[Place, tuple[int, int]]) -> AsyncIterator[tuple[Place, int]]:
+        """Where in these ranges records of this log lie, and which position each has."""
+        name = await name_of(self.reading)
+        async for record in self.outlet.records(ranges):
+            if ours(record, name) and (position := position_of(record.value)) > 0:
+                yield (record.topic, record.partition), position
 
 
 def _records(

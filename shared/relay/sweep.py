@@ -36,6 +36,7 @@ async def sweep(db: asyncpg.Connection, outlet: Outlet, offsets: Offsets, positi
     A partition that is unseen from its first record on is compared with the whole log, so that absent keys are found too.
     """
     ranges = {place: (start, offsets.following[place]) for place, start in offsets.unseen.items()}
+    offsets.unseen.clear()  # what arrives from here on is noted anew: this sweep does not see it
     whole = {place for place, (start, _) in ranges.items() if start == 0}
     seen: Seen = {}
     async for record in outlet.records(ranges):
@@ -46,9 +47,6 @@ async def sweep(db: asyncpg.Connection, outlet: Outlet, offsets: Offsets, positi
         stale = await _stale(db, outlet, seen, ranges, keys, position)
         await outlet.send(outlet.pack(stale))
         repaired += len(stale)
-    for place, (_, end) in ranges.items():
-        if offsets.unseen.get(place, end) < end:
-            del offsets.unseen[place]
     return repaired
 
 

@@ -98,7 +98,8 @@ def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: 
         records = kind.states(event, state, streamversion)
         if any(record.text is not None and len(record.text.encode()) > PUBLIC_LIMIT for record in records):
             raise PublicEventTooLarge
-        states = json.dumps([[record.topic, at.stream_id, record.text] for record in records]) if records else None
+        # Written as PostgreSQL writes it back: the chain is verified over what is read.
+        states = json.dumps([[record.topic, at.stream_id, record.text] for record in records], ensure_ascii=False) if records else None
     row = Row(
         stream_type=kind.name, stream_id=at.stream_id, version=version, type=name, schema_version=schema, data=data,
         public=frozen, public_type=public.event_type if public else None, public_version=streamversion if public else None,

@@ -2,12 +2,14 @@
 
 import asyncio
 import contextlib
+import logging
 import re
 from collections import OrderedDict, deque
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Final, Self
 
 import asyncpg
+from latchkey.deadline import is_stray
 from latchkey.failpoint import failpoint
 
 from shared.errors import OutcomeUnknown, Refusal, StreamMoved, Unavailable
@@ -24,6 +26,7 @@ _MOST_WAITING: Final = 4 * MOST_EVENTS
 _TRANSIENT: Final = ("40001", "40P01", "55P03", "57014")  # serialization, deadlock, lock not available, cancelled
 _TRIES: Final = 3
 _HEADS: Final = 50_000
+_log: Final = logging.getLogger(__name__)
 
 
 # The id alone proves nothing: after a crash PostgreSQL may give an id that it had not yet written down to another transaction.
@@ -100,7 +103,13 @@ class Writer:
                 self._work.clear()
                 await self._work.wait()
                 continue
-            await self._settle(self._take())
+            try:
+                await self._settle(self._take())
+            except (Exception, asyncio.CancelledError) as error:  # whatever it was, whoever waits is answered and the writer goes on
+                if isinstance(error, asyncio.CancelledError) and not is_stray(error):
+                    raise
+                _log.exception("a batch was given up")
+                self._give_up()
 
     def _take(self) -> list[Write]:
         chosen = choose(write for write, _ in self._waiting)
@@ -233,7 +242,7 @@ class Writer:
         try:
             async with asyncio.timeout(STATEMENT_SECONDS):
                 self._db = await self._connect()
-        except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+        except Exception:  # noqa: BLE001  # a server that is half up makes asyncpg raise what it documents nowhere
             return False
         return True
 
@@ -255,7 +264,7 @@ class Writer:
         while True:
             try:
                 db = await self._connect()
-            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            except Exception:  # noqa: BLE001  # as in _connected
                 await asyncio.sleep(0.2)  # it is starting again
                 continue
             try:
@@ -276,6 +285,14 @@ class Writer:
             unavailable.__cause__ = error
             return unavailable
         return error
+
+    def _give_up(self) -> None:
+        """Answer what is left of a batch whose outcome nobody knows."""
+        left, self._answers = self._answers, {}
+        self._keyed = {key: future for key, future in self._keyed.items() if future not in left.values()}
+        for future in left.values():
+            if not future.done():
+                future.set_exception(OutcomeUnknown())
 
     def _answer_all(self, batch: Sequence[Write], error: Exception) -> None:
         for write in batch:

@@ -12,13 +12,14 @@ from shared.store.aggregates import Aggregates, Part, decide_together
 from shared.store.contract import DuplicateCommand, Store
 from shared.store.freeze import Draft, Loaded, freeze
 from shared.store.postgres import StoreSettings, forget_answers, open_store
-from shared.store.records import Idempotency, Mail, Write, chain
+from shared.store.records import Idempotency, Mail, State, Write, chain
 from shared.wake import LocalWake
 from stack.databases import Database
 from tests.shared.contract.conftest import MASTER
 from tests.shared.toy import (
     JAR,
     REFUSALS,
+    STATE_TOPIC,
     Filled,
     Filling,
     Jar,
@@ -238,8 +239,9 @@ async def test_nothing_personal_is_written_for_a_shredded_subject(store: Store) 
     assert (await jars.load("jar_1")).version == 2
 
 
-async def test_each_event_is_chained_to_the_one_before_it(store: Store) -> None:
-    jars = Aggregates(JAR, store)
+@pytest.mark.parametrize("text", ["{}", '{"name":"東京の店 \\ud83d\\ude00 \U0001f600 \\"q\\" \x7f \u2028"}', "tab\t, newline\n, bell\x07"])
+async def test_each_event_is_chained_to_the_one_before_it(store: Store, text: str) -> None:
+    jars = Aggregates(replace(JAR, states=lambda _event, _jar, _version: [State(STATE_TOPIC, text)]), store)
     await jars.decide("jar_1", lambda _: [Filled(1), Filled(2)], context())
     await Aggregates(JAR, store).decide("jar_1", Filling(3), context(traceparent="00-" + "a" * 32 + "-" + "b" * 16 + "-01"))
     previous = b""

@@ -12,11 +12,12 @@ from latchkey.topics import REGISTRY_APP_EVENTS
 
 from shared.relay.sweep import position_of
 from shared.store.aggregates import Aggregates
+from shared.store.contract import Store
 from shared.store.migrations import migrate
 from stack.databases import Database
 from stack.testing import RealStack
 from tests.shared.contract.conftest import opened
-from tests.shared.relay.harness import Running, fill_many, first_occurrences, published, records, relaying
+from tests.shared.relay.harness import Running, fill, fill_many, first_occurrences, published, records, relaying
 from tests.shared.toy import JAR, NO_MIGRATIONS, STATE_TOPIC, Filling, Jars, context
 from tests.shared.until import until
 
@@ -89,8 +90,12 @@ async def test_a_cursor_that_somebody_moved_ends_the_session_and_nothing_is_lost
         db = await asyncpg.connect(database.app)
         try:
             for _ in range(3):
+
+                async def moved_back() -> bool:
+                    return await db.fetchval("UPDATE es.relay SET position = position - 20 WHERE position >= 20 RETURNING 1") is not None
+
+                await until(moved_back)
                 await asyncio.sleep(0.2)
-                await db.execute("UPDATE es.relay SET position = greatest(0, position - 20)")
         finally:
             await db.close()
         await filling
@@ -138,6 +143,36 @@ async def test_kafka_away_from_the_start_and_stopped_under_load_loses_nothing(
     found = first_occurrences(await records(stack.bootstrap, REGISTRY_APP_EVENTS, prefix))
     assert found.pop(f"{prefix}_old") == [1]
     assert found == {f"{prefix}{part}_{n}": [1, 2, 3, 4, 5] for part in ("", "_more", "_last") for n in range(5)}
+
+
+async def test_a_kafka_that_came_back_empty_under_load_is_given_everything_again(
+    breakable_stack: RealStack, breakable_database: Database
+) -> None:
+    """The relay writes on before it looks: what it wrote lies where what is gone has been, and in the new topic before it."""
+    stack, database, prefix = breakable_stack, breakable_database, breakable_database.name
+    await migrate(database.owner, NO_MIGRATIONS, [Jars()])
+    async with opened(database) as store, relaying(database, stack.bootstrap) as relay:
+        await fill_many(store, prefix, streams=5, times=5)
+        await until(lambda: published(database))
+        going_on = asyncio.create_task(_steadily(store, f"{prefix}_0", 300))
+        await asyncio.to_thread(stack.empty_topics)
+        await going_on
+        await fill_many(store, prefix, streams=5, times=1)
+
+        async def noticed() -> bool:
+            return count(relay, "relay_partitions_lost_records_total") > 0
+
+        await until(noticed, 20)
+        await until(lambda: published(database), 30)
+    found = first_occurrences(await records(stack.bootstrap, REGISTRY_APP_EVENTS, prefix))
+    found = {key: sorted(versions) for key, versions in found.items()}
+    assert found == {f"{prefix}_0": list(range(1, 307)), **{f"{prefix}_{n}": list(range(1, 7)) for n in range(1, 5)}}
+
+
+async def _steadily(store: Store, stream: str, times: int) -> None:
+    for _ in range(times):
+        await fill(store, stream, 1)
+        await asyncio.sleep(0.01)
 
 
 async def test_a_kafka_that_came_back_empty_is_given_everything_again(breakable_stack: RealStack, breakable_database: Database) -> None:
