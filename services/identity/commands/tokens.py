@@ -20,12 +20,13 @@ SERVICE_SECONDS: Final = 900
 class Signer:
     """Signs with the Ed25519 key number `generation`, drawn from the master key, so that every process has it and none is stored.
 
-    Rotating is raising the number: the key before it stays published, so tokens that it signed live to their end.
+    Rotating is raising the number. The key before it stays published, so tokens that it signed live to their end; the key after it is
+    published already, so whoever checks tokens has it before it signs (a service asks for keys that it does not know twice a minute).
     """
 
     def __init__(self, master: bytes, generation: int = 1) -> None:
         self._private = _private_key(master, generation)
-        published = [self._private, *([_private_key(master, generation - 1)] if generation > 1 else [])]
+        published = [self._private, *(_private_key(master, near) for near in (generation - 1, generation + 1) if near > 0)]
         self._public = {_kid(key.public_key()): key.public_key() for key in published}
         self._kid = _kid(self._private.public_key())
 

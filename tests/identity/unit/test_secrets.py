@@ -66,18 +66,23 @@ async def test_service_tokens_say_scopes_for_fifteen_minutes() -> None:
     assert claims.expires_at - claims.issued_at == 900
 
 
+async def test_whoever_fetched_the_keys_before_a_rotation_has_the_one_that_signs_after_it() -> None:
+    token = Signer(MASTER, 2).access_token("acc_1", "ses_1", 1, datetime.now(UTC))
+    assert (await TokenChecker(Signer(MASTER, 1), NeverRevoked()).check(token)).subject == "acc_1"
+
+
 async def test_after_a_rotation_tokens_of_the_key_before_still_count_and_older_ones_do_not() -> None:
     token = Signer(MASTER, 1).access_token("acc_1", "ses_1", 1, datetime.now(UTC))
-    assert len(Signer(MASTER, 2).jwks()["keys"]) == 2
+    assert len(Signer(MASTER, 2).jwks()["keys"]) == 3
     assert (await TokenChecker(Signer(MASTER, 2), NeverRevoked()).check(token)).subject == "acc_1"
     with pytest.raises(TokenInvalid):
         await TokenChecker(Signer(MASTER, 3), NeverRevoked()).check(token)
 
 
 def test_published_keys_are_public_only() -> None:
-    [key] = Signer(MASTER).jwks()["keys"]
-    assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("OKP", "Ed25519", "EdDSA", "sig")
-    assert "d" not in key
+    for key in Signer(MASTER).jwks()["keys"]:
+        assert (key["kty"], key["crv"], key["alg"], key["use"]) == ("OKP", "Ed25519", "EdDSA", "sig")
+        assert "d" not in key
     assert jwt.PyJWK(key).key_id == key["kid"]
 
 
