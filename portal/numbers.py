@@ -3,18 +3,30 @@
 import asyncio
 import csv
 import io
-from collections.abc import Mapping
+from collections.abc import Awaitable, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Final, Self
+from typing import Final, Self, TypeVar
 
 from portal.apis.calls import Away, Refused, attempt
 from portal.apis.metrics import Metrics, Overview, Series, StatusCount
 from portal.filters import Filters, bucket_of
 
 UNHEARD: Final = "metrics.app_not_found"
+TOO_MANY: Final = "metrics.too_many_points"
+T = TypeVar("T")
 _NOT_YET: Final = "The numbers of this app are not there yet. They come within seconds of its registration."
 _WRONG: Final = "Correct the dates to see the numbers."
+
+
+async def heard(call: Awaitable[T]) -> T | Away:
+    """As `attempt`, and away too while metrics has not heard of an app: it has within seconds, and meanwhile the rest of a page stands."""
+    try:
+        return await attempt(call)
+    except Refused as refused:
+        if refused.code != UNHEARD:
+            raise
+        return Away("metrics", _NOT_YET)
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,14 +60,11 @@ class Numbers:
         asked = filters.asked(now)
         try:
             overview, series, ever = await asyncio.gather(
-                attempt(metrics.overview(app_id, asked)),
-                attempt(_series(metrics, app_id, asked, filters.days(now))),
-                attempt(_ever(metrics, app_id, filters)),
+                heard(metrics.overview(app_id, asked)),
+                heard(_series(metrics, app_id, asked, filters.days(now))),
+                heard(_ever(metrics, app_id, filters)),
             )
         except Refused as refused:
-            if refused.code == UNHEARD:
-                away = Away("metrics", _NOT_YET)
-                return cls(away, away)
             errors = dates_refused(refused)
             if not errors:
                 raise
@@ -91,8 +100,14 @@ def table(series: Series, filters: Filters) -> str:
 
 
 async def _series(metrics: Metrics, app_id: str, asked: Mapping[str, str], days: int | None) -> Series:
-    """By hours, days or weeks, as the span wants it; without dates the days are asked for first, to see how many there are."""
-    first = await metrics.series(app_id, asked, bucket_of(days) if days else "day")
+    """By hours, days or weeks, as the span wants it; without dates the days are asked for first, to see how many there are: more than
+    metrics would send when a shop brought its old transactions."""
+    try:
+        first = await metrics.series(app_id, asked, bucket_of(days) if days else "day")
+    except Refused as refused:
+        if days or refused.code != TOO_MANY:
+            raise
+        return await metrics.series(app_id, asked, "week")
     fitting = bucket_of(days or len(first.points))
     return first if first.bucket == fitting else await metrics.series(app_id, asked, fitting)
 

@@ -9,16 +9,19 @@ cd "$(dirname "$0")/.."
 python=${PYTHON:-python3}
 stop() { echo "✗ $*" >&2; exit 1; }
 
-install() {  # system packages, as root or through a sudo that asks nothing; else say which are missing
-    local as_root
+install() {  # system packages, as root or through a sudo that asks nothing; else say which are missing. Of `a|b` the first there is
+    local as_root name names=()
     if [ "$(id -u)" -eq 0 ]; then as_root=(); elif sudo -n true 2>/dev/null; then as_root=(sudo); else as_root=(false); fi
     if [ "${as_root[*]:-}" = false ] || ! command -v apt-get >/dev/null; then
-        stop "These system packages are missing: $*. Install them (Debian, Ubuntu: sudo apt-get install $*) and start again."
+        stop "These system packages are missing: ${*//|/ or }. Install them (Debian, Ubuntu: sudo apt-get install ${*//|default-jre-headless/}) and start again."
     fi
-    echo "Installing system packages: $*"
     "${as_root[@]}" apt-get update -qq -o DPkg::Lock::Timeout=120 >/dev/null
-    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "$@" \
-        >/dev/null </dev/null || stop "apt-get could not install $*; its words stand above."
+    for name in "$@"; do
+        if apt-cache show "${name%%|*}" >/dev/null 2>&1; then names+=("${name%%|*}"); else names+=("${name##*|}"); fi
+    done
+    echo "Installing system packages: ${names[*]}"
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends -o DPkg::Lock::Timeout=120 "${names[@]}" \
+        >/dev/null </dev/null || stop "apt-get could not install ${names[*]}; its words stand above."
 }
 
 if [ "${1:-}" = load ]; then
@@ -51,7 +54,7 @@ java_is_17() {
 
 missing=()
 "$python" -c 'import ensurepip, venv' 2>/dev/null || missing+=(python3-venv)
-java_is_17 || missing+=(openjdk-17-jre-headless)
+java_is_17 || missing+=("openjdk-17-jre-headless|default-jre-headless")  # Debian 13 has a newer one only
 command -v mvn >/dev/null || missing+=(maven)
 [ ${#missing[@]} -eq 0 ] || install "${missing[@]}"
 

@@ -2,7 +2,6 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -11,7 +10,7 @@ from starlette.datastructures import FormData
 
 from portal.apis.calls import Away, Refused, SessionOver, attempt
 from portal.forms import Form
-from portal.pages.visit import Anyone, Fields, PageRouter, Visit, inside
+from portal.pages.visit import Anyone, Fields, PageRouter, SignInFirst, Visit, inside
 from portal.session import Tokens
 
 router = PageRouter()
@@ -30,6 +29,7 @@ _SENTENCES: Final = {
 }
 _VERIFIED: Final = "Your e-mail is verified. Sign in to begin."
 _CHANGED: Final = "Your password is changed. Sign in with the new one."
+_ONLY_HERE: Final = "You are signed out in this browser. The session could not be ended elsewhere: end it under Personal Info later."
 _SENT: Final = "If this address waits for a code, a new one is on its way."
 
 
@@ -64,11 +64,16 @@ async def sign_in(visitor: Anyone, sent: Fields) -> Response:
 @router.post("/sign-out")
 async def sign_out(visitor: Anyone) -> Response:
     """End the session here and in identity."""
-    tokens = visitor.session.tokens
-    if tokens:
-        with suppress(Refused, SessionOver):  # it may be over already
-            await attempt(visitor.identity.end_session(tokens.session_id))
-    visitor.session = visitor.session.signed_out("You are signed out.")
+    notice = "You are signed out."
+    try:
+        await visitor.require_member()  # a page that stood open has an old token, with which nothing could be ended
+        if tokens := visitor.session.tokens:
+            await visitor.identity.end_session(tokens.session_id)
+    except Away:
+        notice = _ONLY_HERE
+    except (SignInFirst, Refused, SessionOver):
+        pass  # it is over already
+    visitor.session = visitor.session.signed_out(notice)
     return visitor.go("/sign-in")
 
 

@@ -5,6 +5,7 @@ import asyncio
 from fastapi import Response
 
 from portal.apis.calls import Away, attempt
+from portal.numbers import heard
 from portal.pages.frame import app_of
 from portal.pages.visit import AppId, Member, PageRouter
 
@@ -16,7 +17,7 @@ async def gateway_page(visitor: Member, app_id: AppId) -> Response:
     """S41."""
     app, pairs, domains, refusals = await asyncio.gather(
         app_of(visitor, app_id), attempt(visitor.keys.pairs(app_id)), attempt(visitor.registry.domains(app_id)),
-        attempt(visitor.metrics.refusals(app_id)),
+        heard(visitor.metrics.refusals(app_id)),
     )  # fmt: skip
     active = [] if isinstance(pairs, Away) else [pair for pair in pairs.items if pair.status == "active"]
     return visitor.page(

@@ -9,6 +9,7 @@ from typing import Final
 from portal.apis.calls import Away, attempt
 from portal.apis.keys import Pair, Usage
 from portal.apis.metrics import Overview
+from portal.numbers import heard
 from portal.pages.visit import Visit
 
 LIVE: Final = ("active", "retiring", "disabled")
@@ -53,8 +54,8 @@ async def use_of(visitor: Visit, pair: Pair) -> Use:
     filters = {"pair_id": pair.pair_id, "tz": visitor.session.zone}
     usage, numbers, newest = await asyncio.gather(
         attempt(visitor.keys.usage(pair.app_id, pair.pair_id)),
-        attempt(visitor.metrics.overview(pair.app_id, filters)),
-        attempt(visitor.metrics.transactions(pair.app_id, filters, limit=1)),
+        heard(visitor.metrics.overview(pair.app_id, filters)),
+        heard(visitor.metrics.transactions(pair.app_id, filters, limit=1)),
     )
     times = [] if isinstance(usage, Away) or usage.last_used_at is None else [usage.last_used_at]
     times += [] if isinstance(newest, Away) else [row.creation_date for row in newest.items]

@@ -45,6 +45,16 @@ async def test_s34_the_name_of_the_app_opens_its_overview(signed_in: SignedIn, d
     await expect(page).to_have_title(re.compile("App Overview"))
 
 
+async def test_a_transaction_of_long_ago_leaves_all_time_to_be_seen(signed_in: SignedIn, developer: Developer) -> None:
+    """More days than metrics would send: the chart goes by weeks."""
+    shop = await shops.opened(developer)
+    await shop.sell(sale("order-old", days_ago=365 * 16), sale("order-new"))
+    page = await signed_in()
+    await page.goto(shop.path)
+    await expect(page.locator("#total")).to_have_text("2")
+    await expect(page.get_by_text("That did not work")).to_have_count(0)
+
+
 async def test_s35_with_none_it_says_so_and_where_to_go_on(signed_in: SignedIn, developer: Developer) -> None:
     shop = await shops.opened(developer)
     page = await signed_in()

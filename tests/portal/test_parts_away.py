@@ -1,13 +1,17 @@
 """A part that is away breaks only what it is for: every other page, and every other card of a page, is there within two seconds."""
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 import pytest
 from playwright.async_api import Page, expect
 
+from tests.people import Developer
 from tests.portal.browsers import Browsing
+from tests.portal.conftest import SignedIn
 from tests.portal.everywhere import House
+from tests.portal.keyring import generate
 from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
@@ -81,6 +85,23 @@ async def test_without_metrics_the_numbers_say_so_and_everything_else_works(brow
     await expect(page.locator("#total")).to_have_text("7")
 
 
+async def test_a_secret_is_shown_also_before_metrics_has_heard_of_the_app(
+    developer: Developer, signed_in: SignedIn, product: Product
+) -> None:
+    """Its other pages say that the numbers come later; none of them is missing."""
+    product.freeze("metrics-worker")
+    try:
+        app = await developer.add_app()
+        page = await signed_in()
+        assert len((await generate(page, app["app_id"])).secret) > 40
+        for path in ("settings/keys", "settings/gateway", "transactions", ""):
+            answer = await page.goto(f"/pay/apps/{app['app_id']}/{path}".removesuffix("/"))
+            assert answer is not None
+            assert answer.status == 200, path
+    finally:
+        product.thaw("metrics-worker")
+
+
 async def test_without_keys_the_overview_works_but_for_the_choice_of_a_key(browsing: Browsing, house: House, product: Product) -> None:
     page = await house.page(browsing)
     with frozen(product, "keys"):
@@ -112,6 +133,16 @@ async def test_without_identity_who_is_signed_in_stays_so(browsing: Browsing, ho
         await opened(page, "/account")
         await expect(page.get_by_text("The identity service does not answer at the moment.").first).to_be_visible()
         await all_pages_open(page, house)
+
+
+async def test_signing_out_while_identity_is_away_says_that_the_session_is_not_over(signed_in: SignedIn, product: Product) -> None:
+    page = await signed_in()
+    await page.goto("/account")
+    with frozen(product, "identity"):
+        await page.get_by_role("button", name="Sign out").first.click()
+        await expect(page.get_by_text("The session could not be ended elsewhere")).to_be_visible()
+    await page.goto("/account")
+    await expect(page).to_have_url(re.compile("/sign-in"))
 
 
 async def test_without_kafka_every_page_is_there(browsing: Browsing, house: House, product: Product) -> None:
