@@ -12,6 +12,7 @@ from demo.people import Developer
 from demo.story import Mismatch, Story
 from stack.down import down
 from stack.layout import ROOT, Layout
+from stack.processes import Child
 from stack.trouble import Trouble
 from stack.up import up
 
@@ -22,7 +23,8 @@ def main() -> int:
     parser.add_argument("--keep", action="store_true", help="leave the stack running at the end")
     parser.add_argument("--dir", type=Path, default=ROOT / ".local", help="the folder of the stack (default: .local)")
     chosen = parser.parse_args()
-    story, layout, keep = Story(), Layout(chosen.dir.resolve()), chosen.keep
+    story, layout = Story(), Layout(chosen.dir.resolve())
+    keep = chosen.keep or Child(layout, "supervisor").pid is not None  # what ran before runs on
     started = time.perf_counter()
     try:
         up(layout, story.console)
