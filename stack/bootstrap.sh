@@ -37,8 +37,14 @@ if [ "${1:-}" = go ]; then
 fi
 
 if [ "${1:-}" = browser ]; then
-    command -v chromium >/dev/null || install chromium
-    chromium --version >/dev/null 2>&1 || stop "There is a chromium, but it does not start; on Ubuntu the package only points at a snap."
+    if ! chromium --version >/dev/null 2>&1; then
+        if grep -qs '^ID=ubuntu' /etc/os-release; then  # whose package only points at a snap
+            .venv/bin/playwright install --with-deps chromium || stop "Playwright could not install Chromium; its words stand above."
+        else
+            install chromium
+            chromium --version >/dev/null 2>&1 || stop "There is a chromium, but it does not start."
+        fi
+    fi
     touch .venv/.browser
     exit
 fi

@@ -14,8 +14,9 @@ _RESOURCE: Final = "Failed to load resource"  # said of every status from 400 on
 
 
 async def launch(playwright: Playwright) -> Browser:
-    """Start Debian's Chromium. Raises RuntimeError when it is not installed."""
-    found = shutil.which("chromium")
+    """Start Debian's Chromium, or Playwright's own where there is none. Raises RuntimeError when neither is installed."""
+    own = playwright.chromium.executable_path
+    found = shutil.which("chromium") or shutil.which(own)
     if found is None:
         raise RuntimeError("Chromium is missing: `bash stack/bootstrap.sh browser` installs it, and `make test` does so by itself.")
     return await playwright.chromium.launch(executable_path=found, args=list(_ARGUMENTS))
