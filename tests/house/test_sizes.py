@@ -60,7 +60,7 @@ def test_a_service_and_shared_may_only_grow_so_far() -> None:
     shared = [Source(Path(f"shared/http/r{number}.py"), half) for number in range(20)]
     said = strays([*service, *shared])
     assert any("services/keys: 2808 lines in all, 2700 is the most" in line for line in said)
-    assert any("shared: 7020 lines in all, 6800 is the most" in line for line in said)
+    assert any("shared: 7020 lines in all, 6950 is the most" in line for line in said)
 
 
 def test_many_middling_files_and_functions_are_too_much_together() -> None:
