@@ -8,8 +8,9 @@ import traceback
 from collections.abc import Mapping, MutableMapping
 from typing import Any, Final
 
+import asyncpg
 import structlog
-from prometheus_client import CollectorRegistry, GCCollector, PlatformCollector, ProcessCollector
+from prometheus_client import CollectorRegistry, Gauge, GCCollector, PlatformCollector, ProcessCollector
 from pydantic_core import to_json
 
 HIDDEN: Final = "[hidden]"
@@ -34,6 +35,14 @@ def registry() -> CollectorRegistry:
     PlatformCollector(registry=made)
     GCCollector(registry=made)
     return made
+
+
+def watch_pools(registry: CollectorRegistry, pools: Mapping[str, asyncpg.Pool]) -> None:
+    """Show how many connections each pool has open, how many of them nobody uses, and how many it may open."""
+    gauge = Gauge("database_connections", "Pooled connections", ["pool", "state"], registry=registry)
+    for name, pool in pools.items():
+        for state, figure in (("open", pool.get_size), ("idle", pool.get_idle_size), ("most", pool.get_max_size)):
+            gauge.labels(name, state).set_function(figure)
 
 
 def redact(value: Any, name: str = "") -> Any:

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+from collections.abc import Mapping
 from typing import Final, Protocol, Self
 
 import redis.asyncio as redis
@@ -12,7 +13,9 @@ _TIMEOUT: Final = 1.0  # seconds for one call
 
 
 class Wake(Protocol):
-    """Says "something was committed" and hears it."""
+    """Says "something was committed" and hears it. `connected`: whether wake-ups come, as far as is known; without them readers poll."""
+
+    connected: bool
 
     def publish(self) -> None:
         """Tell the other processes, soon and without waiting; calls that come close together are one message."""
@@ -23,6 +26,8 @@ class Wake(Protocol):
 
 class LocalWake:
     """Wake-ups within one process: for tests and for a process that only talks to itself."""
+
+    connected = True
 
     def __init__(self) -> None:
         self._event = asyncio.Event()
@@ -48,9 +53,12 @@ class RedisWake:
     Use as an async context manager; it owns its connections and its two tasks.
     """
 
-    def __init__(self, url: str, service: str, *, listen: bool = True) -> None:
-        """`listen=False` for a process that only publishes."""
-        self._channel, self._listen = f"wake:{service}", listen
+    connected = False
+
+    def __init__(self, url: str, service: str, *, listen: bool = True, quiet_seconds: float = 10.0) -> None:
+        """`listen=False` for a process that only publishes. After `quiet_seconds` without a word Redis is asked whether it is there."""
+        self._channel, self._listen, self._quiet = f"wake:{service}", listen, quiet_seconds
+        # No timeout of redis-py's own: it would send by `wait_for`, which loses a cancellation, before Python 3.12.
         self._redis = redis.from_url(url, socket_timeout=None, socket_connect_timeout=_TIMEOUT)
         self._heard, self._say = LocalWake(), asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
@@ -90,11 +98,29 @@ class RedisWake:
         while True:
             pubsub = self._redis.pubsub(ignore_subscribe_messages=True)
             try:
-                await pubsub.subscribe(self._channel)
-                async for _ in pubsub.listen():
-                    self._heard.publish()
+                async with asyncio.timeout(_TIMEOUT):
+                    await pubsub.subscribe(self._channel)
+                while True:
+                    self._take(await pubsub.get_message(timeout=self._quiet) or await _asked(pubsub))
             except (RedisError, OSError):
+                self.connected = False
                 await asyncio.sleep(_RETRY)
             finally:
                 with contextlib.suppress(RedisError, OSError):
                     await pubsub.aclose()  # type: ignore[no-untyped-call]  # redis-py leaves this one without annotations
+
+    def _take(self, message: Mapping[str, object]) -> None:
+        self.connected = True
+        if message["type"] == "message":
+            self._heard.publish()
+
+
+async def _asked(pubsub: redis.client.PubSub) -> Mapping[str, object]:
+    """What comes after a PING. Raises TimeoutError when nothing does: a connection that was cut without a goodbye is as silent as a
+    quiet channel, and only an answer tells them apart."""
+    async with asyncio.timeout(_TIMEOUT):
+        await pubsub.ping()
+        message: Mapping[str, object] | None = None
+        while message is None:
+            message = await pubsub.get_message(timeout=_TIMEOUT)
+    return message

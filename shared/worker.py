@@ -29,7 +29,7 @@ from shared.relay.leadership import lead
 from shared.relay.relay import Relay, RelaySettings
 from shared.settings import ServiceSettings
 from shared.store.postgres import forget_answers
-from shared.telemetry import configure_logs
+from shared.telemetry import configure_logs, watch_pools
 from shared.wake import Wake
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -82,7 +82,11 @@ def relay(settings: RelaySettings, wake: Wake, pool: asyncpg.Pool, registry: Col
             return gauges.refusal
         return f"the oldest event that is not published is {old:.0f} s old" if old > LATE_SECONDS else None
 
-    return [Part("relay", Relay(settings, wake, gauges).run), Part("relay watch", lambda: gauges.watch(pool), late=late)]
+    watch_pools(registry, {"log": pool})
+    return [
+        Part("relay", Relay(settings, wake, gauges).run, figures=lambda: {"wake_connected": wake.connected}),
+        Part("relay watch", lambda: gauges.watch(pool), late=late),
+    ]
 
 
 def reactor(reactions: Mapping[type[PublicEvent], Reaction]) -> Reactor:

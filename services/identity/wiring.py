@@ -105,7 +105,8 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         ]
         yield create_app(
             SERVICE, routers=[router], provides=[*commands, core.clients, core.signer, queries, PublicLog(core.pool)],
-            tokens=TokenChecker(core.signer, queries), settings=settings, ready=[Check("database", lambda: unwritable(core.pool, VIEWS))],
+            tokens=TokenChecker(core.signer, queries), settings=settings, pools={"log": core.pool},
+            ready=[Check("database", lambda: unwritable(core.pool, VIEWS))],
         )  # fmt: skip
 
 

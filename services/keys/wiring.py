@@ -113,11 +113,14 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         registry = telemetry.registry()
         Gauge("verifier_age_seconds", "How old the verifier's table can be", registry=registry).set_function(lambda: table.age_seconds)
         verifying = Verifying(table, tokens, usage, core.clock.now)
+        verifications = Gauge("verifications", "Answers about keys since the start, by code", ["code"], registry=registry)
+        for code in verifying.told:
+            verifications.labels(code).set_function(partial(verifying.told.__getitem__, code))
         yield create_app(
             SERVICE, routers=[router, verify_docs.router], tokens=tokens, settings=settings,
             provides=[commands, core.queries, HistoryQueries(core.pool), core.whereabouts, verifying, PublicLog(core.pool)],
             ready=[Check("database", lambda: unwritable(core.pool, VIEWS)), Check("verifier", lambda: _is_fresh(table))],
-            hot={PATH: VerifyRoute(verifying)}, registry=registry,
+            hot={PATH: VerifyRoute(verifying)}, registry=registry, pools={"log": core.pool},
         )  # fmt: skip
 
 

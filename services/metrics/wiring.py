@@ -98,7 +98,7 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
         app = create_app(
             SERVICE, routers=[router], tokens=tokens, settings=settings, body_limit=BODY_LIMIT,
             provides=[commands, desk, SumQueries(reading), ListQueries(reading), AppPositions(pool), PublicLog(pool)],
-            ready=[Check("database", lambda: unwritable(pool, VIEWS)), *ready],
+            ready=[Check("database", lambda: unwritable(pool, VIEWS)), *ready], pools={"log": pool, "reading": reading},
         )  # fmt: skip
         app.add_middleware(OpenToBrowsers)
         yield app

@@ -111,6 +111,7 @@ async def build_app(settings: Settings, tokens: TokenChecker) -> AsyncIterator[S
             SERVICE, routers=ROUTERS, tokens=tokens, settings=settings,
             provides=[core.apps, core.subscriptions, core.domains, RegistryQueries(reading), PublicLog(core.pool)],
             ready=[Check("database", lambda: unwritable(core.pool, VIEWS)), Check("reads", lambda: _answers(reading))],
+            pools={"log": core.pool, "reading": reading},
         )  # fmt: skip
 
 

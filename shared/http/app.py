@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from types import MappingProxyType
 from typing import Any, Final
 
+import asyncpg
 from fastapi import APIRouter, FastAPI
 from prometheus_client import CollectorRegistry
 from starlette.types import Receive, Scope, Send
@@ -60,15 +61,17 @@ def create_app(
     ready: Sequence[Check] = (),
     body_limit: int = BODY_LIMIT,
     hot: Mapping[str, HotApp] | None = None,
+    pools: Mapping[str, asyncpg.Pool] | None = None,
     registry: CollectorRegistry | None = None,
 ) -> ServiceApp:
     """Build the app. Routes find each object of `provides` by its class, and with a `PublicLog` among them there is `GET /v1/feed`;
-    `hot` holds exact paths; `body_limit` is in bytes."""
+    `hot` holds exact paths; `body_limit` is in bytes; `/metrics` shows the `pools` by name."""
     app = ServiceApp(
         title=f"Latchkey {service}", version="1", docs_url=None, redoc_url=None, redirect_slashes=False,
         telemetry={"tracing": False, "metrics": False, "logs": False},
     )  # fmt: skip
     registry = registry or telemetry.registry()
+    telemetry.watch_pools(registry, pools or {})
     app.settings, app.hot, app.health = settings, hot or {}, Health(ready, registry)
     cursors = Cursors(derive_key(settings.master_key, "cursors"))
     app.state.idempotency_key = derive_key(settings.master_key, "idempotency")

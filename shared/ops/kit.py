@@ -17,7 +17,7 @@ from shared.errors import Refusal
 from shared.events import EventRegistry
 from shared.rebuild.foreign import ForeignView
 from shared.store.contract import View
-from shared.store.migrations import MigrationChanged, RebuildNeeded
+from shared.store.migrations import MigrationChanged, NotAnOwner, RebuildNeeded
 
 DONE, FAILED, UNREACHABLE = 0, 1, 3
 """Exit statuses; 2 is argparse's, for a command line that makes no sense."""
@@ -81,7 +81,7 @@ def say(line: str) -> None:
 def run_ops(service: str, build: Callable[[], Toolbox], own: Sequence[Command] = (), argv: Sequence[str] | None = None) -> int:
     """Carry out one command line and answer the exit status: 0 done, 1 refused or found wrong, 2 not understood, 3 no connection.
 
-    `build` is called only when there is something to do, so `--help` needs no settings.
+    `build` is called only when there is something to do, so `--help` needs no settings. Raises what nobody expected.
     """
     from shared.ops.commands import COMMANDS
 
@@ -89,7 +89,7 @@ def run_ops(service: str, build: Callable[[], Toolbox], own: Sequence[Command] =
     run: Run = arguments.run
     try:
         asyncio.run(_carried_out(run, build(), arguments))
-    except (Failed, Refusal, MigrationChanged, NotParkedError, ValueError) as refused:
+    except (Failed, Refusal, MigrationChanged, NotAnOwner, NotParkedError) as refused:
         return _complain(str(refused), FAILED)
     except RebuildNeeded as needed:
         return _complain(f"The view {needed} has no tables yet and the log has events: run `rebuild {needed}`.", FAILED)

@@ -33,6 +33,10 @@ class MigrationChanged(Exception):
     """A file that was applied before has another content now: migrations are never edited, a new one is added."""
 
 
+class NotAnOwner(Exception):
+    """Migrations run as a role named `<service>_owner`; the text says as whom they were tried."""
+
+
 class RebuildNeeded(Exception):
     """A view has no table yet but the log has events that make rows of it: `ops rebuild <view>` makes it while users keep working."""
 
@@ -47,17 +51,17 @@ class Roles:
 
     @classmethod
     def of_owner(cls, owner: str) -> "Roles":
-        """`keys_owner` has the siblings `keys_app` and `keys_read`. Raises ValueError for a name of another form."""
+        """`keys_owner` has the siblings `keys_app` and `keys_read`. Raises NotAnOwner for a name of another form."""
         stem, found, _ = owner.rpartition("_owner")
         if not found:
-            raise ValueError(f"migrations run as a role named <service>_owner, not {owner}")
+            raise NotAnOwner(f"Migrations run as a role named <service>_owner, not {owner}.")
         return cls(owner, f"{stem}_app", f"{stem}_read")
 
 
 async def migrate(owner_url: str, folder: Path, views: Sequence[View]) -> list[str]:
     """Bring a database to the present schema; answers what was done, a line each, nothing when it was there already.
 
-    Raises MigrationChanged, RebuildNeeded, and what a wrong file raises; then that file has had no effect.
+    Raises NotAnOwner, MigrationChanged, RebuildNeeded, and what a wrong file raises; then that file has had no effect.
     """
     db = await asyncpg.connect(owner_url, timeout=10)
     try:

@@ -69,6 +69,19 @@ async def test_what_is_out_of_the_ordinary_is_not_answered_at_once(keys: Running
     assert _at_once(keys, {"authorization": f"Bearer {made['secret_key']}"}, good) is None
 
 
+async def test_verdicts_are_counted_by_outcome(keys: Running) -> None:
+    made, me = await keys.generate(), machine("keys:verify")
+    for key in (made["secret_key"], "hello", UNKNOWN):
+        await keys.verify(key)
+    await keys.http.post(PATH, json={"key": "hello"}, headers=me)
+    assert _at_once(keys, me, {"key": made["public_key"]}) is not None
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(keys.app.health), base_url="http://keys") as internal:
+        shown = (await internal.get("/metrics")).text.splitlines()
+    counted = {'verifications{code="VALID"} 2.0', 'verifications{code="MALFORMED"} 2.0', 'verifications{code="NOT_FOUND"} 1.0'}
+    assert counted <= set(shown)
+    assert 'database_connections{pool="log",state="most"} 8.0' in shown
+
+
 async def test_a_token_is_not_admitted_beyond_its_life(keys: Running) -> None:
     me, good = machine("keys:verify", exp=int(time.time()) + 2), {"key": (await keys.generate())["secret_key"]}
     assert (await keys.http.post(PATH, json=good, headers=me)).status_code == 200

@@ -174,3 +174,17 @@ def test_a_service_adds_its_own_commands(operator: Operator) -> None:
     own = (Command("service-client add", "Add a client.", add, lambda parser: parser.add_argument("name")),)
     assert operator.does("service-client", "add", "till", own=own) == (0, '{"service": "toy", "added": "till"}\n')
     assert operator.does("service-client", "add", "taken", own=own) == (1, "This name is taken.\n")
+
+
+def test_a_fault_of_ours_is_not_called_a_refusal(operator: Operator) -> None:
+    async def stumble(_tools: Toolbox, _arguments: Any) -> None:
+        raise ValueError("for nobody's eyes")
+
+    with pytest.raises(ValueError, match="for nobody's eyes"):
+        operator.does("stumble", own=(Command("stumble", "Fail.", stumble),))
+
+
+def test_migrating_as_anybody_but_the_owner_is_refused(operator: Operator, capsys: pytest.CaptureFixture[str]) -> None:
+    app = operator.database.app
+    assert run_ops("toy", lambda: toolbox(app, app), (), ["migrate"]) == 1
+    assert "Migrations run as a role named <service>_owner, not " in capsys.readouterr().err
