@@ -4,9 +4,8 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
-from itertools import groupby
 from typing import Any, Final
 
 import asyncpg
@@ -24,22 +23,21 @@ from shared.wake import Wake
 MOST_WAITING: Final = 1024
 _LOOKS_A_BOUND: Final = 8
 _LONGEST_PAUSE: Final = 0.05  # seconds between two looks at the log when no wake-up comes
+_AT_ONCE: Final = 5_000  # rows
 _NEVER: Final = float("-inf")
 _LOAD: Final = """
-SELECT k.ring_id, k.public_version, k.app_id, k.environment, k.tenant, p.pair_id, p.public_key, p.secret_digest, p.status, p.lineage_id,
-    p.valid_until, p.expires_at, CASE WHEN p.ended_at IS NULL THEN p.scopes ELSE '{}' END AS scopes,
-    CASE WHEN p.ended_at IS NULL THEN p.allowed_origins ELSE '{}' END AS allowed_origins,
-    CASE WHEN p.ended_at IS NULL THEN p.allowed_ips ELSE '{}' END AS allowed_ips,
-    EXISTS (SELECT FROM ring_standings s WHERE s.ring_id = k.ring_id AND s.suspends) AS suspended
+SELECT k.public_version, k.ring_id, p.pair_id, k.app_id, k.tenant, k.environment, p.public_key, p.secret_digest, p.status,
+    p.lineage_id, p.valid_until, p.expires_at, CASE WHEN p.ended_at IS NULL THEN nullif(p.scopes, '{}') END,
+    CASE WHEN p.ended_at IS NULL THEN nullif(p.allowed_origins, '{}') END,
+    CASE WHEN p.ended_at IS NULL THEN nullif(p.allowed_ips, '{}') END,
+    EXISTS (SELECT FROM ring_standings s WHERE s.ring_id = k.ring_id AND s.suspends)
 FROM keyrings k JOIN (
     SELECT *, row_number() OVER (PARTITION BY ring_id, ended_at IS NULL ORDER BY ended_at DESC, pair_id DESC) AS nth FROM pairs
 ) p USING (ring_id) WHERE p.ended_at IS NULL OR p.nth <= $1 ORDER BY k.ring_id, p.pair_id
 """
 _LAST: Final = "SELECT coalesce(max(position), 0) FROM es.events WHERE position <= $1"
-_AS_IT_IS: Final = (
-    "ring_id", "pair_id", "app_id", "tenant", "environment", "secret_digest", "lineage_id", "valid_until", "expires_at", "suspended",
-)  # fmt: skip
-_RULES: Final = ("scopes", "allowed_origins", "allowed_ips")
+_STATUSES: Final = {str(status): status for status in PairStatus}
+_ANY: Final = frozenset[str]()
 _log: Final = logging.getLogger(__name__)
 
 
@@ -130,11 +128,10 @@ class VerifierTable:
         try:
             position: int = await db.fetchval(_LAST, (await fence(db)).high)
             async with db.transaction(readonly=True):
-                rows = [row async for row in db.cursor(_LOAD, ENDED_KEPT, prefetch=5_000)]
+                async for ring in _rings(db.cursor(_LOAD, ENDED_KEPT, prefetch=_AT_ONCE)):
+                    self._rings.put(ring)
         finally:
             db.terminate()
-        for (ring_id, version), pairs in groupby(rows, key=lambda row: (row["ring_id"], row["public_version"])):
-            self._rings.put(RingRecord(ring_id, version, tuple(_record(row) for row in pairs)))
         return position
 
     def _take(self, found: Tailed) -> None:
@@ -156,6 +153,32 @@ class VerifierTable:
         turned.set()
 
 
-def _record(row: asyncpg.Record) -> PairRecord:
-    known: dict[str, Any] = {name: row[name] for name in _AS_IT_IS} | {name: frozenset(row[name]) for name in _RULES}
-    return PairRecord(**known, public_digest=key_digest(row["public_key"]), status=PairStatus(row["status"]))
+async def _rings(rows: AsyncIterable[asyncpg.Record]) -> AsyncIterator[RingRecord]:
+    """Rings from rows in the order of rings, one at a time: all rows of a million keys would take half a gigabyte."""
+    ring: tuple[str, int] | None = None
+    pairs: list[PairRecord] = []
+    async for version, *row in rows:
+        if ring != (row[0], version):
+            if ring is not None:
+                yield RingRecord(*ring, tuple(pairs))
+            ring, pairs = (row[0], version), []
+        pairs.append(_pair(*row))
+    if ring is not None:
+        yield RingRecord(*ring, tuple(pairs))
+
+
+def _pair(*row: Any) -> PairRecord:
+    *known, public_key, digest, status, lineage_id, valid_until, expires_at, scopes, origins, ips, suspended = row
+    rules = [frozenset(rule) if rule else _ANY for rule in (scopes, origins, ips)]
+    fields: tuple[Any, ...] = (
+        *known,
+        key_digest(public_key),
+        digest,
+        _STATUSES[status],
+        lineage_id,
+        valid_until,
+        expires_at,
+        *rules,
+        suspended,
+    )
+    return PairRecord(*fields)  # in the order of the fields, as _LOAD has them
