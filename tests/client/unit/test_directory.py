@@ -41,7 +41,7 @@ RESTRICTED = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(RESTRICTED, st.booleans(), st.sampled_from(Environment), st.integers(0, 3))
 def test_a_ring_is_unpacked_as_it_was_packed(first: PairRecord, suspended: bool, environment: Environment, others: int) -> None:
     pairs = [replace(each, suspended=suspended, environment=environment) for each in (first, *(pair("kr_1", n) for n in range(others)))]
@@ -65,7 +65,7 @@ ACTIONS = st.lists(
 )
 
 
-@settings(max_examples=20)
+@settings(max_examples=10)
 @given(ACTIONS)
 def test_it_agrees_with_a_dict_of_rings(actions: list[tuple[str, int, int, int]]) -> None:
     directory, rings, erased = Directory(), dict[str, RingRecord](), set[str]()
