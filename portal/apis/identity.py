@@ -16,6 +16,10 @@ class Account(View):
     version: int
 
 
+class Verified(View):
+    password_withdrawn: bool = False
+
+
 class SignedIn(View):
     access_token: str
     refresh_token: str
@@ -48,8 +52,8 @@ class Identity:
     async def register(self, *, email: str, password: str, name: str) -> None:
         await self.calls("POST", "/v1/accounts", json={"email": email, "password": password, "name": name})
 
-    async def verify(self, *, email: str, code: str) -> Account:
-        return await self.calls.read(Account, "/v1/accounts/verify", method="POST", json={"email": email, "code": code})
+    async def verify(self, *, email: str, code: str) -> Verified:
+        return await self.calls.read(Verified, "/v1/accounts/verify", method="POST", json={"email": email, "code": code})
 
     async def resend(self, email: str) -> None:
         await self.calls("POST", "/v1/accounts/resend", json={"email": email})

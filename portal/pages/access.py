@@ -2,18 +2,20 @@
 
 import time
 from collections.abc import Awaitable, Callable
-from typing import Final
+from typing import Final, TypeVar
 from zoneinfo import ZoneInfo
 
 from fastapi import Response
 from starlette.datastructures import FormData
 
 from portal.apis.calls import Away, Refused, SessionOver, attempt
+from portal.apis.identity import Verified
 from portal.forms import Form
 from portal.pages.visit import Anyone, Fields, PageRouter, SignInFirst, Visit, inside
 from portal.session import Tokens
 
 router = PageRouter()
+T = TypeVar("T")
 
 _NOT_AN_ADDRESS: Final = "Enter an e-mail address, like name@example.com."
 _CODE: Final = "Enter the six digits from our mail."
@@ -28,6 +30,7 @@ _SENTENCES: Final = {
     "name.string_too_long": "A name has at most 100 characters.",
 }
 _VERIFIED: Final = "Your e-mail is verified. Sign in to begin."
+_WITHDRAWN: Final = "Your e-mail is verified. It was registered with several passwords, so none of them counts: choose a new one here."
 _CHANGED: Final = "Your password is changed. Sign in with the new one."
 _ONLY_HERE: Final = "You are signed out in this browser. The session could not be ended elsewhere: end it under Personal Info later."
 _SENT: Final = "If this address waits for a code, a new one is on its way."
@@ -88,7 +91,7 @@ async def register(visitor: Anyone, sent: Fields) -> Response:
     """The answer is the same for an address that has an account; its owner gets a mail."""
     form, email = _sent(sent, "name", "email", "password")
     done = visitor.identity.register(email=email, password=form["password"], name=form["name"])
-    return await _outcome(visitor, "register", form, done, lambda: visitor.go("/verify"))
+    return await _outcome(visitor, "register", form, done, lambda _: visitor.go("/verify"))
 
 
 @router.get("/verify")
@@ -102,14 +105,18 @@ async def verify(visitor: Anyone, sent: Fields) -> Response:
     """Show with the mailed code that the address is yours."""
     form, email = _sent(sent, "email", "code")
     done = visitor.identity.verify(email=email, code=_digits(form["code"]))
-    return await _outcome(visitor, "verify", form, done, lambda: visitor.go("/sign-in", _VERIFIED))
+
+    def enter(proven: Verified) -> Response:
+        return visitor.go("/forgot-password", _WITHDRAWN) if proven.password_withdrawn else visitor.go("/sign-in", _VERIFIED)
+
+    return await _outcome(visitor, "verify", form, done, enter)
 
 
 @router.post("/verify/resend")
 async def resend(visitor: Anyone, sent: Fields) -> Response:
     """Mail another code. The answer is the same for every address."""
     form, email = _sent(sent, "email")
-    return await _outcome(visitor, "verify", form, visitor.identity.resend(email), lambda: visitor.go("/verify", _SENT))
+    return await _outcome(visitor, "verify", form, visitor.identity.resend(email), lambda _: visitor.go("/verify", _SENT))
 
 
 @router.get("/forgot-password")
@@ -122,7 +129,7 @@ async def forgot_page(visitor: Anyone) -> Response:
 async def forgot(visitor: Anyone, sent: Fields) -> Response:
     """The answer is the same for every address."""
     form, email = _sent(sent, "email")
-    return await _outcome(visitor, "forgot", form, visitor.identity.forgot_password(email), lambda: visitor.go("/reset-password"))
+    return await _outcome(visitor, "forgot", form, visitor.identity.forgot_password(email), lambda _: visitor.go("/reset-password"))
 
 
 @router.get("/reset-password")
@@ -137,7 +144,7 @@ async def reset(visitor: Anyone, sent: Fields) -> Response:
     form, email = _sent(sent, "email", "code", "password")
     done = visitor.identity.reset_password(email=email, code=_digits(form["code"]), password=form["password"])
 
-    def sign_in_again() -> Response:
+    def sign_in_again(_: None) -> Response:
         visitor.session = visitor.session.signed_out()
         return visitor.go("/sign-in", _CHANGED)
 
@@ -150,13 +157,13 @@ def _sent(sent: FormData, *names: str) -> tuple[Form, str]:
     return form, form["email"].strip()
 
 
-async def _outcome(visitor: Visit, page: str, form: Form, asked: Awaitable[object], go: Callable[[], Response]) -> Response:
+async def _outcome(visitor: Visit, page: str, form: Form, asked: Awaitable[T], go: Callable[[T], Response]) -> Response:
     """Where it goes on with the address kept, when identity did what was asked; the form again with what is wrong, when it did not."""
     try:
-        await asked
+        done = await asked
     except (Refused, Away) as refused:
         return visitor.page(f"access/{page}.html", status=422, form=_marked(form, refused))
-    answer = go()
+    answer = go(done)
     visitor.change(email=form["email"].strip())
     return answer
 

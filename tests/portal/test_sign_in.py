@@ -96,6 +96,30 @@ async def test_somebody_registers_verifies_and_signs_in_by_the_pages_alone(page:
     await expect(page.get_by_role("link", name="Applications", exact=True)).to_be_visible()
 
 
+async def test_whoever_verifies_a_contested_registration_is_led_to_choosing_a_password(
+    page: Page, product: Product, developer: Developer
+) -> None:
+    stranger = Developer(product, developer.http)
+    other = {"email": stranger.email, "password": "a-password-of-somebody-else-31", "name": "Mallory"}
+    assert (await stranger.call("POST", "identity", "/v1/accounts", json=other)).status_code == 202
+    await mailed_code(product.stack.mail_directory, stranger.email)
+    await page.goto("/register")
+    await page.get_by_label("Your Name").fill("Ada Lovelace")
+    await page.get_by_label("Email").fill(stranger.email)
+    await page.get_by_label("Password*").fill(stranger.password)
+    await page.get_by_role("button", name="Create Account").click()
+    await page.get_by_label("Code").fill(await mailed_code(product.stack.mail_directory, stranger.email, after=1))
+    await page.get_by_role("button", name="Verify", exact=True).click()
+    await expect(page).to_have_url(re.compile("/forgot-password$"))
+    await expect(page.get_by_text("none of them counts")).to_be_visible()
+    await expect(page.get_by_label("Email")).to_have_value(stranger.email)
+    await page.get_by_role("button", name="Send the Code").click()
+    await page.get_by_label("Code").fill(await mailed_code(product.stack.mail_directory, stranger.email, after=2))
+    await page.get_by_label("New Password*").fill(stranger.password)
+    await page.get_by_role("button", name="Change Password").click()
+    await enter(page, stranger)
+
+
 async def test_a_forgotten_password_is_replaced_with_the_mailed_code(page: Page, product: Product, developer: Developer) -> None:
     await page.goto("/forgot-password")
     await page.get_by_label("Email").fill(developer.email)

@@ -1,5 +1,6 @@
 """HTTP ⇄ commands and queries."""
 
+from dataclasses import asdict
 from datetime import UTC, datetime
 from typing import Annotated
 
@@ -53,12 +54,13 @@ async def resend(body: schemas.Address, caller: Anyone, accounts: Accounts) -> s
 
 
 @router.post("/v1/accounts/verify")
-async def verify(body: schemas.Verify, caller: Anyone, accounts: Accounts, queries: Queries, response: Response) -> schemas.Account:
+async def verify(body: schemas.Verify, caller: Anyone, accounts: Accounts, queries: Queries, response: Response) -> schemas.Verified:
     """Show with the mailed code that the address is yours."""
     async with paced(refusals_only=True):
         decided = await accounts.verify(body.email, body.code, ip=caller.ip, context=caller.context(tenant=NOBODY))
     versioned(response, SERVICE, decided)
-    return schemas.Account.of(await queries.get_profile(decided.stream_id))
+    profile = await queries.get_profile(decided.stream_id)
+    return schemas.Verified(**asdict(profile), password_withdrawn=decided.state.password_hash is None)
 
 
 @router.get("/v1/account")

@@ -105,6 +105,10 @@ class Account(BaseModel):
         return cls.model_validate(view, from_attributes=True)
 
 
+class Verified(Account):
+    password_withdrawn: Annotated[bool, Field(description="Several were chosen, so none counts: choose one as a forgotten one")]
+
+
 class Tokens(BaseModel):
     access_token: str
     token_type: Literal["Bearer"] = "Bearer"  # noqa: S105  # the scheme's name

@@ -22,7 +22,7 @@ async def test_registering_mails_a_code_that_verifies(identity: Identity) -> Non
     verified = await identity.post(VERIFY, {"email": "ann@example.com", "code": mail.body.split()[3].rstrip(".")})
     assert verified.status_code == 200
     body = verified.json()
-    assert (body["email"], body["name"], body["verified"]) == ("ann@example.com", "Ann", True)
+    assert (body["email"], body["name"], body["verified"], body["password_withdrawn"]) == ("ann@example.com", "Ann", True, False)
     assert verified.headers["etag"] == f'"{body["version"]}"'
     assert verified.headers["event-position"] == f"identity/{body['account_id']}/2"
     assert await identity.events() == ["AccountRegistered", "VerificationCodeSent", "AccountVerified"]
@@ -55,7 +55,8 @@ async def test_registering_an_unverified_address_again_replaces_its_code(identit
     second = await identity.mailed_code()
     if first != second:
         assert (await identity.post(VERIFY, {"email": "ann@example.com", "code": first})).status_code == 422
-    assert (await identity.post(VERIFY, {"email": "ann@example.com", "code": second})).status_code == 200
+    verified = await identity.post(VERIFY, {"email": "ann@example.com", "code": second})
+    assert (verified.status_code, verified.json()["password_withdrawn"]) == (200, True)
 
 
 async def test_who_registers_an_address_beside_its_owner_does_not_get_in_with_her_code(identity: Identity) -> None:
