@@ -14,6 +14,9 @@ M = TypeVar("M", bound=BaseModel)
 COMMAND_SECONDS: Final = 10.0
 """A command gets more time: whoever gives it up too early does not know whether it was done."""
 
+PIECE_SECONDS: Final = 15.0
+"""How long the next piece of a stream may take: a file that goes no further is cut off, which its missing last line tells."""
+
 _AWAY: Final = frozenset({502, 503, 504})
 
 
@@ -128,7 +131,7 @@ class Calls:
         return Refused(self.service, problem)
 
     async def stream(self, path: str, **rest: Any) -> AsyncIterator[bytes]:
-        """The answer's body, piece by piece; the deadline is for its beginning."""
+        """The answer's body, piece by piece; there is a deadline for its beginning, and one for each piece."""
         request = self.http.build_request("GET", self.base_url + path, headers=self.sender.headers(), **rest)
         try:
             async with asyncio.timeout(self.read_seconds):
@@ -151,8 +154,13 @@ class Calls:
 
 
 async def _pieces(answer: httpx2.Response) -> AsyncIterator[bytes]:
+    coming = answer.aiter_bytes()
     try:
-        async for piece in answer.aiter_bytes():
+        while True:
+            async with asyncio.timeout(PIECE_SECONDS):
+                piece = await anext(coming, None)
+            if piece is None:
+                return
             yield piece
     finally:
         await answer.aclose()

@@ -37,8 +37,9 @@ STALE: Final = Words(
     "This form is no longer good", "It was open while you signed in or out. Go back, load the page anew and send it again."
 )
 TOO_LARGE: Final = Words("That is too much at once", "What you sent is larger than we take. A logo has at most 100 KB.")
+SLOW: Final = Words("That took too long to arrive", "What you sent was not here in time. Nothing was changed: go back and send it again.")
 METHOD: Final = Words("This address does not work that way", "Open the page from its link instead.")
-_BY_STATUS: Final = {403: FORBIDDEN, 404: NOT_FOUND, 405: METHOD, 413: TOO_LARGE, 503: AWAY}
+_BY_STATUS: Final = {403: FORBIDDEN, 404: NOT_FOUND, 405: METHOD, 408: SLOW, 413: TOO_LARGE, 503: AWAY}
 
 
 def install(app: FastAPI) -> None:

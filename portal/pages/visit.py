@@ -1,8 +1,9 @@
 """One request of one browser: its session, the services in its name, and the ways to answer."""
 
+import asyncio
 from collections.abc import Callable, Coroutine, Mapping
 from dataclasses import dataclass, replace
-from typing import Annotated, Any, Final
+from typing import Annotated, Any, ClassVar, Final
 from urllib.parse import quote, urlsplit
 
 import httpx2
@@ -21,6 +22,7 @@ from portal.pages.places import Places
 from portal.rendering import Pages
 from portal.session import KEY, Held, Refresher, Session
 from shared.http.exchange import exchange_of
+from shared.http.refusals import BodyTooSlow
 
 _SAFE: Final = frozenset({"GET", "HEAD"})
 _Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -139,7 +141,9 @@ def sign_in_path(request: Request) -> str:
 
 
 class PageRoute(APIRoute):
-    """A route of the portal: no form of it is looked at before it passed the two checks of csrf."""
+    """A route of the portal: no form of it is looked at before it came within `form_seconds` and passed the two checks of csrf."""
+
+    form_seconds: ClassVar[float] = 30.0  # a logo of 100 KB over a connection of 32 kbit/s
 
     def get_route_handler(self) -> _Handler:
         """Wrap FastAPI's handler."""
@@ -148,9 +152,16 @@ class PageRoute(APIRoute):
         async def checked(request: Request) -> Response:
             if request.method in _SAFE:
                 return await handle(request)
-            async with request.form() as form:
+            try:
+                async with asyncio.timeout(self.form_seconds):
+                    form = await request.form()
+            except TimeoutError:
+                raise BodyTooSlow from None
+            try:
                 csrf.check(request, form, request.scope[KEY].session)
                 return await handle(request)
+            finally:
+                await form.close()
 
         return checked
 

@@ -1,6 +1,7 @@
-"""The server's HTTP/1.1 connections: uvicorn's protocol with a bound on heads, and with answers that need no task."""
+"""The server's HTTP/1.1 connections: uvicorn's protocol with bounds on heads and on slow readers, and with answers that need no task."""
 
-from typing import Any, Final, Protocol
+import asyncio
+from typing import Any, ClassVar, Final, Protocol
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -22,10 +23,32 @@ class HotApp(Protocol):
 
 
 class BoundedHead(HttpToolsProtocol):
-    """uvicorn's protocol, which would collect request headers without end: a head longer than HEAD_LIMIT bytes closes the connection."""
+    """uvicorn's protocol, which would collect request headers and wait for a reader without end: a head longer than HEAD_LIMIT bytes
+    closes the connection, and so does a client that takes too little of an answer to make room for more within `reader_seconds`."""
 
+    reader_seconds: ClassVar[float] = 60.0
     _head = 0
     _counted: object = None
+    _impatient: asyncio.TimerHandle | None = None
+
+    def pause_writing(self) -> None:
+        """Begin to wait for the client. A polite close would wait for what it does not take."""
+        super().pause_writing()
+        self._impatient = self.loop.call_later(self.reader_seconds, self.transport.abort)
+
+    def resume_writing(self) -> None:
+        """It took something."""
+        super().resume_writing()
+        self._calm()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Nobody is waited for any more."""
+        super().connection_lost(exc)
+        self._calm()
+
+    def _calm(self) -> None:
+        if self._impatient is not None:
+            self._impatient.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Count what came and did not end the head: the scope has a method from then on."""

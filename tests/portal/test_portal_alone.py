@@ -9,7 +9,9 @@ import pytest
 import pytest_asyncio
 from fastapi.routing import APIRoute
 
+from portal.apis import calls
 from portal.headers import POLICY
+from portal.pages.visit import PageRoute
 from portal.session import Session
 from tests.portal.services import ASSETS, NOW, ORIGIN, Browser, browser, cookie_of, path_of, problem
 
@@ -272,3 +274,33 @@ async def test_what_is_larger_than_a_form_may_be_is_refused_with_a_page(zoe: Bro
     assert answer.status_code == 413
     assert "That is too much at once" in answer.text
     assert answer.headers["content-security-policy"] == POLICY
+
+
+async def test_a_form_that_comes_too_slowly_is_given_up_with_a_page(zoe: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(PageRoute, "form_seconds", 0.1)
+
+    async def dripping() -> AsyncIterator[bytes]:
+        while True:
+            yield b"a"
+            await asyncio.sleep(0.02)
+
+    form = {"origin": ORIGIN, "content-type": "application/x-www-form-urlencoded"}
+    async with asyncio.timeout(10):
+        answer = await zoe.http.post("/sign-in", content=dripping(), headers=form)
+    assert answer.status_code == 408
+    assert "That took too long to arrive" in answer.text
+    assert answer.headers["connection"] == "close"
+
+
+async def test_a_file_whose_service_falls_silent_is_cut_off(zoe: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "PIECE_SECONDS", 0.1)
+    zoe.sign_in()
+
+    async def falling_silent() -> AsyncIterator[bytes]:
+        yield b"Transaction ID\r\n"
+        await asyncio.sleep(60)
+
+    zoe.services.answers["GET metrics/v1/apps/app_1/transactions.csv"] = httpx2.Response(200, content=falling_silent())
+    async with asyncio.timeout(10):
+        answer = await zoe.get("/pay/apps/app_1/transactions.csv")
+    assert answer.content == b"Transaction ID\r\n"

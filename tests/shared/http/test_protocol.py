@@ -40,7 +40,7 @@ class Wire(asyncio.Transport):
 
     def __init__(self) -> None:
         super().__init__({"peername": ("192.0.2.1", 5), "sockname": ("192.0.2.2", 6)})
-        self.sent, self.closed = b"", False
+        self.sent, self.closed, self.aborted = b"", False, False
 
     def write(self, data: bytes | bytearray | memoryview) -> None:
         """Keep it."""
@@ -53,6 +53,10 @@ class Wire(asyncio.Transport):
     def close(self) -> None:
         """Remember it."""
         self.closed = True
+
+    def abort(self) -> None:
+        """Remember it."""
+        self.aborted = True
 
     def pause_reading(self) -> None:
         """Nothing is read here."""
@@ -169,3 +173,18 @@ async def test_a_head_without_end_ends_the_connection_wherever_it_leads(connect:
     protocol.data_received(b"a" * 1_000)
     assert wire.closed
     assert bodies(wire) == [b"one"]
+
+
+async def test_a_client_that_takes_nothing_is_cut_off_and_one_that_takes_something_is_not(
+    connect: Connected, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(AtOnce, "reader_seconds", 0.05)
+    (stalled, still), (slow, trickle), (gone, lost) = connect(), connect(), connect()
+    for protocol in (stalled, slow, gone):
+        protocol.pause_writing()
+    gone.connection_lost(None)
+    for _ in range(5):
+        await asyncio.sleep(0.03)
+        slow.resume_writing()
+        slow.pause_writing()
+    assert (still.aborted, trickle.aborted, lost.aborted) == (True, False, False)

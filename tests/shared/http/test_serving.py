@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parents[3]
 PROGRAM = """
 import asyncio, sys
 from contextlib import asynccontextmanager
+from fastapi.responses import StreamingResponse
 from shared.http.caller import Anyone
+from shared.http.protocol import AtOnce
 from shared.http.routing import Router
 from shared.http.serving import run_main
 from tests.shared.http.toy_api import Things, router, settings, toy
@@ -30,6 +32,20 @@ slow = Router()
 async def take_time(caller: Anyone) -> str:
     await asyncio.sleep(float(sys.argv[2]))
     return "done"
+
+async def pieces():
+    try:
+        while True:
+            await asyncio.sleep(0)
+            yield b"x" * 100_000
+    finally:
+        print("stream ended", flush=True)
+
+@slow.get("/endless")
+async def endless(caller: Anyone) -> StreamingResponse:
+    return StreamingResponse(pieces())
+
+AtOnce.reader_seconds = 0.5
 
 @asynccontextmanager
 async def build(settings):
@@ -160,3 +176,18 @@ async def test_a_taken_port_ends_the_process_with_a_sentence() -> None:
     assert child.returncode not in {0, None}
     assert "pools closed" in out
     assert "address already in use" in out
+
+
+async def test_a_client_that_reads_nothing_holds_no_stream() -> None:
+    async with running() as process:
+        reader, writer = await asyncio.open_connection("127.0.0.1", process.port, limit=1)
+        writer.write(b"GET /endless HTTP/1.1\r\nHost: toy\r\n\r\n")
+        assert process.child.stdout is not None
+        async with asyncio.timeout(20):
+            while b"stream ended" not in await process.child.stdout.readline():
+                pass
+        with contextlib.suppress(ConnectionError):  # or the end without the last, empty chunk
+            assert not (await reader.read()).endswith(b"0\r\n\r\n")
+        writer.close()
+        process.child.send_signal(signal.SIGTERM)
+        await process.end()
