@@ -93,6 +93,12 @@ class Keys:
         headers = quoted(version) | {"idempotency-key": key}
         return await self.calls.read(IssuedPair, path, method="POST", json={"overlap_seconds": overlap_seconds}, headers=headers)
 
+    async def finish_rotation(self, app_id: str, pair_id: str) -> Pair:
+        return await self.calls.read(Pair, f"/v1/apps/{app_id}/keys/{pair_id}/rotation/finish", method="POST")
+
+    async def roll_back(self, app_id: str, pair_id: str) -> Pair:
+        return await self.calls.read(Pair, f"/v1/apps/{app_id}/keys/{pair_id}/rotation/rollback", method="POST")
+
     async def disable(self, app_id: str, pair_id: str) -> Pair:
         return await self.calls.read(Pair, f"/v1/apps/{app_id}/keys/{pair_id}/disable", method="POST")
 

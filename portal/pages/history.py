@@ -30,6 +30,7 @@ DEEDS: Final[Mapping[str, tuple[str, str]]] = {
     "keys.KeySecretRevealed": ("Saw the secret key", "eye"),
     "keys.KeyRotated": ("Regenerated the key", "rotate-ccw-key"),
     "keys.KeyRotationFinished": ("The overlap ended", "clock"),
+    "keys.KeyRotationRolledBack": ("Went back to the keys before", "rotate-ccw-key"),
     "keys.KeyDisabled": ("Disabled the key pair", "ban"),
     "keys.KeyEnabled": ("Enabled the key pair", "circle-check"),
     "keys.KeyRevoked": ("Revoked the key pair", "trash-2"),

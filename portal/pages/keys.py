@@ -30,6 +30,10 @@ REASONS: Final[Sequence[tuple[str, str]]] = (
     ("unspecified", "Another reason"),
 )
 LIMITS: Final[Mapping[str, str]] = {"allowed_ips": "IP addresses", "allowed_origins": "Web origins", "scopes": "Scopes"}
+ENDS: Final[Sequence[tuple[str, str, str]]] = (
+    ("finish", "End the old keys now", "The new ones stay"),
+    ("rollback", "Go back to the old keys", "The new ones are refused for ever"),
+)
 _BETWEEN: Final = re.compile(r"[\s,]+")
 _MANY: Final = "At most 32."
 _SENTENCES: Final = {
@@ -90,6 +94,26 @@ async def regenerate(visitor: Member, app_id: AppId, pair_id: PairId, sent: Fiel
         words = {"resource.version_mismatch": _MOVED}
         return await _asking(visitor, "settings/regenerate.html", app_id, pair_id, form.refused(refused, words))
     return await _page(visitor, app_id, issued.environment, issued=issued, replaced=pair_id)
+
+
+@router.get("/pay/apps/{app_id}/settings/keys/{pair_id}/rotation")
+async def rotation_page(visitor: Member, app_id: AppId, pair_id: PairId, do: str = "finish") -> Response:
+    """Ask which of the two pairs of an overlap shall stay, and show who still uses the old one."""
+    return await _asking(visitor, "settings/rotation.html", app_id, pair_id, Form({"do": do}), of=("retiring",))
+
+
+@router.post("/pay/apps/{app_id}/settings/keys/{pair_id}/rotation")
+async def end_rotation(visitor: Member, app_id: AppId, pair_id: PairId, sent: Fields) -> Response:
+    """S49: end the overlap before its time."""
+    form = Form.sent(sent, ("do", "confirm"))
+    app, back = await app_of(visitor, app_id), form["do"] == "rollback"
+    if not _same(form["confirm"], app.name):
+        return await _asking(visitor, "settings/rotation.html", app_id, pair_id, form.with_errors({"confirm": _CONFIRM}))
+    try:
+        pair = await (visitor.keys.roll_back if back else visitor.keys.finish_rotation)(app_id, pair_id)
+    except Refused as refused:
+        return await _asking(visitor, "settings/rotation.html", app_id, pair_id, form.refused(refused))
+    return visitor.go(_path(pair), "The keys before are back. The newer ones are refused." if back else "The old keys are refused now.")
 
 
 @router.get("/pay/apps/{app_id}/settings/keys/{pair_id}/disable")
@@ -162,16 +186,16 @@ async def _page(
     )  # fmt: skip
 
 
-async def _asking(visitor: Visit, template: str, app_id: str, pair_id: str, form: Form) -> Response:
+async def _asking(visitor: Visit, template: str, app_id: str, pair_id: str, form: Form, *, of: Sequence[str] = LIVE) -> Response:
     """A page that asks before it does something to a live pair; of one that has ended there is nothing to ask."""
     app, pair = await asyncio.gather(app_of(visitor, app_id), visitor.keys.pair(app_id, pair_id))
-    if pair.status not in LIVE and not form.wrong:
+    if pair.status not in of and not form.wrong:
         return visitor.go(_path(pair))
     now = datetime.now(UTC)
     ends = [(seconds, text, now + timedelta(seconds=seconds)) for seconds, text in OVERLAPS]
     return visitor.page(
         template, status=422 if form.wrong else 200, section="settings", tab="keys", app=app, pair=pair, form=form,
-        use=await use_of(visitor, pair), standings=STANDINGS, overlaps=ends, reasons=REASONS, key=new_key(),
+        use=await use_of(visitor, pair), standings=STANDINGS, overlaps=ends, reasons=REASONS, ends=ENDS, key=new_key(),
     )  # fmt: skip
 
 

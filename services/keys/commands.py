@@ -2,7 +2,7 @@
 
 import secrets
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import Protocol
@@ -90,18 +90,23 @@ class KeyCommands:
 
     async def disable(self, app_id: str, pair_id: str, context: Context) -> Ring:
         """Refuse both keys of the pair until it is enabled."""
-        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
-        return await self._decide(ring_id, partial(decisions.disable, pair_id=pair_id, now=self._now()), context)
+        return await self._change(app_id, pair_id, partial(decisions.disable, now=self._now()), context)
 
     async def enable(self, app_id: str, pair_id: str, context: Context) -> Ring:
         """Let a disabled pair work again."""
-        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
-        return await self._decide(ring_id, partial(decisions.enable, pair_id=pair_id, now=self._now()), context)
+        return await self._change(app_id, pair_id, partial(decisions.enable, now=self._now()), context)
 
     async def revoke(self, app_id: str, pair_id: str, *, reason: str, context: Context) -> Ring:
         """Refuse both keys of the pair for ever."""
-        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
-        return await self._decide(ring_id, partial(decisions.revoke, pair_id=pair_id, reason=reason), context)
+        return await self._change(app_id, pair_id, partial(decisions.revoke, reason=reason), context)
+
+    async def finish_rotation(self, app_id: str, pair_id: str, context: Context) -> Ring:
+        """End the overlap of a pair that was rotated."""
+        return await self._change(app_id, pair_id, decisions.finish_rotation, context)
+
+    async def roll_back(self, app_id: str, pair_id: str, context: Context) -> Ring:
+        """Within the overlap, let the pair that was rotated be the active one again, and end its successor."""
+        return await self._change(app_id, pair_id, partial(decisions.roll_back, now=self._now()), context)
 
     async def settle(self, ring_id: str, context: Context) -> Ring:
         """Write what time alone has brought about."""
@@ -130,6 +135,10 @@ class KeyCommands:
                 return
             standing = latest
 
+    async def _change(self, app_id: str, pair_id: str, decide: Callable[..., Sequence[KeyringEvent]], context: Context) -> Ring:
+        ring_id = await self._whereabouts.get_ring_of_pair(app_id, pair_id, context.tenant)
+        return await self._decide(ring_id, partial(decide, pair_id=pair_id), context)
+
     async def _decide(self, ring_id: str, decision: Decision, context: Context, pair_id: str = "") -> Ring:
         decided = await self._keyrings.decide(ring_id, decision, context, note=lambda: {"pair_id": pair_id} if pair_id else {})
         self._tell(decided.state, decided.public_version)
@@ -139,17 +148,8 @@ class KeyCommands:
 def _minted(environment: Environment, rules: Rules) -> tuple[NewPair, str]:
     """A new pair and its secret key, which is in the answer and nowhere else: of it only digest and last four go on."""
     secret_key = make_key(Kind.SECRET, environment, secrets.token_bytes(ENTROPY_BYTES))
-    made = NewPair(
-        pair_id=new_id("kp"),
-        lineage_id=new_id("kl"),
-        public_key=make_key(Kind.PUBLIC, environment, secrets.token_bytes(ENTROPY_BYTES)),
-        secret_digest=key_digest(secret_key).hex(),
-        secret_last_four=last_four(secret_key),
-        expires_at=rules.expires_at,
-        scopes=rules.scopes,
-        allowed_origins=rules.allowed_origins,
-        allowed_ips=rules.allowed_ips,
-    )
+    public_key = make_key(Kind.PUBLIC, environment, secrets.token_bytes(ENTROPY_BYTES))
+    made = NewPair(new_id("kp"), new_id("kl"), public_key, key_digest(secret_key).hex(), last_four(secret_key), **asdict(rules))
     return made, secret_key
 
 

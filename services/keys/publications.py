@@ -20,7 +20,7 @@ _SHOWN: Final = ("pair_id", "lineage_id", "public_key", "secret_last_four", *_RU
 _NEVER_MORE: Final = frozenset({PairStatus.RETIRED, PairStatus.REVOKED, PairStatus.EXPIRED})
 
 
-def publish(event: events.KeyringEvent, ring: Keyring) -> PublicEvent | None:  # noqa: C901, PLR0911  # one case an event: the table is read as a whole
+def publish(event: events.KeyringEvent, ring: Keyring) -> PublicEvent | None:  # noqa: C901, PLR0911, PLR0912  # one case an event: the table is read as a whole
     """The public form of an event; `ring` is the ring after it."""
     place: dict[str, Any] = {"ring_id": ring.ring_id, "app_id": ring.place.app_id, "environment": ring.place.environment}
     match event:
@@ -36,6 +36,8 @@ def publish(event: events.KeyringEvent, ring: Keyring) -> PublicEvent | None:  #
             return public.KeyRotated(**place, old_pair_id=old, new_pair_id=new, lineage_id=lineage, old_valid_until=old_valid_until)
         case events.KeyRotationFinished(old_pair_id, new_pair_id):
             return public.KeyRotationFinished(**place, old_pair_id=old_pair_id, new_pair_id=new_pair_id)
+        case events.KeyRotationRolledBack(old_pair_id, new_pair_id):
+            return public.KeyRotationRolledBack(**place, old_pair_id=old_pair_id, new_pair_id=new_pair_id)
         case events.KeyDisabled(pair_id, reason):
             return public.KeyDisabled(**place, pair_id=pair_id, reason=reason)
         case events.KeyEnabled(pair_id=pair_id):
@@ -74,20 +76,11 @@ def _pair_record(ring: Keyring, pair: Pair) -> PairRecord:
     made = pair.made
     rules = {} if pair.status in _NEVER_MORE else {name: frozenset(getattr(made, name)) for name in _RULES}
     return PairRecord(
-        ring_id=ring.ring_id,
-        pair_id=made.pair_id,
-        app_id=ring.place.app_id,
-        tenant=ring.place.owner_id,
-        environment=ring.place.environment,
-        public_digest=key_digest(made.public_key),
-        secret_digest=bytes.fromhex(made.secret_digest),
-        status=pair.status,
-        lineage_id=made.lineage_id,
-        valid_until=pair.valid_until,
-        expires_at=made.expires_at,
-        suspended=bool(ring.suspensions),
-        **rules,
-    )
+        ring_id=ring.ring_id, pair_id=made.pair_id, app_id=ring.place.app_id, tenant=ring.place.owner_id,
+        environment=ring.place.environment, public_digest=key_digest(made.public_key), secret_digest=bytes.fromhex(made.secret_digest),
+        status=pair.status, lineage_id=made.lineage_id, valid_until=pair.valid_until, expires_at=made.expires_at,
+        suspended=bool(ring.suspensions), **rules,
+    )  # fmt: skip
 
 
 def _public_state(ring: Keyring, streamversion: int) -> str:

@@ -97,6 +97,14 @@ def revoking(name: str, reason: str = "leaked") -> Decision:
     return partial(decisions.revoke, pair_id=name, reason=reason)
 
 
+def finishing(name: str) -> Decision:
+    return partial(decisions.finish_rotation, pair_id=name)
+
+
+def rolling_back(name: str, now: datetime = NOW) -> Decision:
+    return partial(decisions.roll_back, pair_id=name, now=now)
+
+
 def settling(now: datetime) -> Decision:
     return partial(decisions.settle, now=now)
 

@@ -139,9 +139,27 @@ async def test_s49_with_an_overlap_both_pairs_work_until_exactly_the_time_that_i
     await expect(page.get_by_text("The keys before these still work.")).to_be_visible()
     await page.get_by_role("link", name="End them now").click()
     await page.get_by_label("App name").fill(app["name"])
-    await page.get_by_role("button", name="Revoke Keys").click()
-    await expect(page.get_by_role("status").filter(has_text="revoked")).to_be_visible()
-    assert [await verdicts(developer, keys) for keys in (old, new)] == [("REVOKED", "REVOKED"), ("VALID", "VALID")]
+    await page.get_by_role("button", name="End the Overlap").click()
+    await expect(page.get_by_role("status").filter(has_text="The old keys are refused now.")).to_be_visible()
+    assert [await verdicts(developer, keys) for keys in (old, new)] == [("ROTATED", "ROTATED"), ("VALID", "VALID")]
+
+
+async def test_s49_within_the_overlap_one_goes_back_to_the_old_keys(developer: Developer, signed_in: SignedIn) -> None:
+    app, page = await developer.add_app(), await signed_in()
+    old = await generate(page, app["app_id"])
+    await keep(page)
+    new = await regenerate(page, app["name"], "In 15 minutes")
+    await keep(page)
+    await page.get_by_role("link", name="go back to them").click()
+    await expect(page.get_by_label("Go back to the old keys")).to_be_checked()
+    await page.get_by_label("App name").fill("another shop")
+    await page.get_by_role("button", name="End the Overlap").click()
+    await expect(page.get_by_role("alert")).to_contain_text("This is not the name of the app.")
+    await page.get_by_label("App name").fill(app["name"])
+    await page.get_by_role("button", name="End the Overlap").click()
+    await expect(page.get_by_role("status").filter(has_text="The keys before are back.")).to_be_visible()
+    await expect(page.locator("#active-public-key")).to_have_text(old.public)
+    assert [await verdicts(developer, keys) for keys in (old, new)] == [("VALID", "VALID"), ("ROTATED", "ROTATED")]
 
 
 async def test_s50_regenerating_shows_the_use_and_asks_for_the_name_and_cancelling_changes_nothing(

@@ -29,6 +29,7 @@ _ALL: Final[tuple[type[PublicEvent], ...]] = (
     keys.KeySecretRevealed,
     keys.KeyRotated,
     keys.KeyRotationFinished,
+    keys.KeyRotationRolledBack,
     keys.KeyDisabled,
     keys.KeyEnabled,
     keys.KeyRevoked,

@@ -70,6 +70,15 @@ class KeyRotationFinished(KeyringEvent):
     new_pair_id: Annotated[str, Field(description="the pair that follows it, kp_…")]
 
 
+class KeyRotationRolledBack(KeyringEvent):
+    """Within the overlap the old pair took its place again; the new one is refused for ever."""
+
+    event_name: ClassVar[str] = "keys.KeyRotationRolledBack"
+
+    old_pair_id: Annotated[str, Field(description="the pair that was replaced and stays, kp_…")]
+    new_pair_id: Annotated[str, Field(description="the pair that was to follow it, kp_…")]
+
+
 class KeyDisabled(PairEvent):
     """The pair is refused; with the reason `rotated` for ever, else until it is enabled."""
 

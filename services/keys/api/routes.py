@@ -129,6 +129,24 @@ async def revoke(
     return Pair.of(await queries.get_pair(app_id, pair_id, tenant=caller.account_id))
 
 
+@router.post("/{pair_id}/rotation/finish")
+async def finish_rotation(
+    app_id: AppId, pair_id: PairId, caller: Person, version: MaybeIfMatch, commands: Commands, queries: Queries, response: Response
+) -> Pair:
+    """End the overlap of a pair that was regenerated: both its keys are refused from now on."""
+    versioned(response, SERVICE, await commands.finish_rotation(app_id, pair_id, caller.context(version)))
+    return Pair.of(await queries.get_pair(app_id, pair_id, tenant=caller.account_id))
+
+
+@router.post("/{pair_id}/rotation/rollback")
+async def roll_back(
+    app_id: AppId, pair_id: PairId, caller: Person, version: MaybeIfMatch, commands: Commands, queries: Queries, response: Response
+) -> Pair:
+    """Within the overlap: the pair that was regenerated stays, and the new one is refused for ever."""
+    versioned(response, SERVICE, await commands.roll_back(app_id, pair_id, caller.context(version)))
+    return Pair.of(await queries.get_pair(app_id, pair_id, tenant=caller.account_id))
+
+
 @router.get("/{pair_id}/usage")
 async def get_usage(
     app_id: AppId, pair_id: PairId, caller: Person, queries: Queries,

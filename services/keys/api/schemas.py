@@ -108,14 +108,8 @@ class IssuedPair(Pair):
     def issued(cls, issued: Issued, pair: PairView) -> Self:
         """The shape of a pair that was just made."""
         secret = issued.secret_key
-        return cls.model_validate(
-            {
-                **Pair.of(pair).model_dump(),
-                "secret_key": secret,
-                "code": SecretAlreadyRevealed.code if secret is None else None,
-                "downloads": None if secret is None else Downloads.of(pair, secret),
-            }
-        )
+        code, downloads = (SecretAlreadyRevealed.code, None) if secret is None else (None, Downloads.of(pair, secret))
+        return cls(**Pair.of(pair).model_dump(), secret_key=secret, code=code, downloads=downloads)
 
 
 class HistoryItem(BaseModel):

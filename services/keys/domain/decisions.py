@@ -1,5 +1,6 @@
 """What may be decided about a keyring: pure functions, the ring first, plain values after, events out."""
 
+import contextlib
 from dataclasses import replace
 from datetime import UTC, datetime, time, timedelta
 from typing import Final, assert_never
@@ -72,6 +73,26 @@ def enable(ring: Keyring, pair_id: str, *, now: datetime) -> list[events.Keyring
 def revoke(ring: Keyring, pair_id: str, *, reason: str) -> list[events.KeyringEvent]:
     """Refuse both keys of the pair for ever. One that has ended is refused for ever already: clients retry."""
     return [events.KeyRevoked(pair_id, reason)] if any(pair.pair_id == pair_id for pair in ring.live) else []
+
+
+def finish_rotation(ring: Keyring, pair_id: str) -> list[events.KeyringEvent]:
+    """End the overlap of a pair that was rotated now. One that has ended is refused already: clients retry."""
+    pair = ring.pair(pair_id)
+    if pair.status in {PairStatus.ACTIVE, PairStatus.DISABLED}:
+        raise errors.PairNotRetiring
+    return _finish(pair) if pair.status is PairStatus.RETIRING else []
+
+
+def roll_back(ring: Keyring, pair_id: str, *, now: datetime) -> list[events.KeyringEvent]:
+    """Within the overlap: the pair stays, and its successor is refused for ever, unless that has ended already."""
+    with contextlib.suppress(errors.PairRetiring):
+        _works(ring, pair_id, now)
+        raise errors.PairNotRetiring
+    successor = ring.pair(pair_id).successor or ""
+    if ring.active is not None and ring.active.pair_id != successor:
+        raise errors.PairAlreadyActive
+    dropped = [events.KeyDisabled(pair.pair_id, events.DisableReason.ROTATED) for pair in ring.live if pair.pair_id == successor]
+    return [events.KeyRotationRolledBack(pair_id, successor), *dropped]
 
 
 def settle(ring: Keyring, *, now: datetime) -> list[events.KeyringEvent]:

@@ -25,7 +25,12 @@ class PairEnded(Conflict):
 
 class PairRetiring(Conflict):
     code = "keys.pair_retiring"
-    title = "This key pair was regenerated and only works until its overlap ends; revoke it to end it now."
+    title = "This key pair was regenerated and only works until its overlap ends; finish the rotation to end it now."
+
+
+class PairNotRetiring(Conflict):
+    code = "keys.pair_not_retiring"
+    title = "This key pair is not in an overlap: it was not regenerated, or was rolled back."
 
 
 class PairDisabled(Conflict):

@@ -75,6 +75,12 @@ class KeyRotationFinished:
 
 
 @dataclass(frozen=True, slots=True)
+class KeyRotationRolledBack:
+    old_pair_id: str
+    new_pair_id: str
+
+
+@dataclass(frozen=True, slots=True)
 class KeyDisabled:
     pair_id: str
     reason: DisableReason
@@ -118,6 +124,7 @@ KeyringEvent = (
     | KeySecretRevealed
     | KeyRotated
     | KeyRotationFinished
+    | KeyRotationRolledBack
     | KeyDisabled
     | KeyEnabled
     | KeyRevoked
@@ -132,6 +139,7 @@ STORED: Final[dict[str, tuple[type[Any], int]]] = {
     "keys.KeySecretRevealed": (KeySecretRevealed, 1),
     "keys.KeyRotated": (KeyRotated, 1),
     "keys.KeyRotationFinished": (KeyRotationFinished, 1),
+    "keys.KeyRotationRolledBack": (KeyRotationRolledBack, 1),
     "keys.KeyDisabled": (KeyDisabled, 1),
     "keys.KeyEnabled": (KeyEnabled, 1),
     "keys.KeyRevoked": (KeyRevoked, 1),

@@ -101,8 +101,8 @@ def evolve(ring: Keyring, event: events.KeyringEvent) -> Keyring:  # noqa: C901,
             return _end(ring, pair_id, PairStatus.RETIRED)
         case events.KeyDisabled(pair_id=pair_id):
             return _change(ring, pair_id, lambda pair: replace(pair, status=PairStatus.DISABLED))
-        case events.KeyEnabled(pair_id=pair_id):
-            return _change(ring, pair_id, lambda pair: replace(pair, status=PairStatus.ACTIVE))
+        case events.KeyEnabled(pair_id=pair_id) | events.KeyRotationRolledBack(old_pair_id=pair_id):
+            return _change(ring, pair_id, lambda pair: Pair(pair.made))
         case events.KeyRevoked(pair_id=pair_id):
             return _end(ring, pair_id, PairStatus.REVOKED)
         case events.KeyExpired(pair_id=pair_id):

@@ -50,7 +50,7 @@ class _Batch:
                 self._status(pair_id, PairStatus.RETIRED, facts.DisableReason.ROTATED).ended_at = at
             case facts.KeyDisabled(pair_id, reason):
                 self._status(pair_id, PairStatus.DISABLED, reason)
-            case facts.KeyEnabled(pair_id):
+            case facts.KeyEnabled(pair_id) | facts.KeyRotationRolledBack(pair_id):
                 self._status(pair_id, PairStatus.ACTIVE, None)
             case facts.KeyRevoked(pair_id, reason):
                 self._status(pair_id, PairStatus.REVOKED, reason).ended_at = at
@@ -169,8 +169,10 @@ async def _write_pairs(db: asyncpg.Connection, suffix: str, batch: _Batch) -> No
     if batch.changes:
         rows = [(key, c.status, c.reason, c.valid_until, c.successor, c.ended_at) for key, c in batch.changes.items()]
         await db.execute(
-            f"""UPDATE pairs{suffix} p SET status = u.status, reason = u.reason, valid_until = coalesce(u.valid_until, p.valid_until),
-                    successor = coalesce(u.successor, p.successor), ended_at = coalesce(u.ended_at, p.ended_at)
+            f"""UPDATE pairs{suffix} p SET status = u.status, reason = u.reason,
+                    valid_until = CASE WHEN u.status <> '{PairStatus.ACTIVE}' THEN coalesce(u.valid_until, p.valid_until) END,
+                    successor = CASE WHEN u.status <> '{PairStatus.ACTIVE}' THEN coalesce(u.successor, p.successor) END,
+                    ended_at = coalesce(u.ended_at, p.ended_at)
                 FROM unnest($1::text[], $2::text[], $3::text[], $4::timestamptz[], $5::text[], $6::timestamptz[])
                 AS u (pair_id, status, reason, valid_until, successor, ended_at) WHERE p.pair_id = u.pair_id""",
             *_columns(rows),

@@ -3,6 +3,7 @@
 import asyncio
 import time
 from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
 from typing import Final
 
 import asyncpg
@@ -12,11 +13,12 @@ from services.keys.domain.apps import App
 from services.keys.domain.errors import AppNotFound, PairNotFound
 from services.keys.domain.events import SuspensionReason
 from services.keys.domain.keyring import Standing
-from shared.ids import derived_id
+from shared.ids import derived_id, made_at
 
 ARRIVAL_SECONDS: Final = 2.0
 FOREIGN: Final = "foreign"  # the projection whose checkpoints say what of others has arrived
 REACTIONS: Final = "reactions"
+_NEW: Final = timedelta(minutes=1)  # so old may an app be that is waited for; the two services' clocks differ by less
 
 _APPS: Final = "SELECT app_id, owner_id, product_id FROM apps"
 
@@ -28,13 +30,14 @@ class Whereabouts:
         self._pool = pool
 
     async def get_app(self, app_id: str, owner_id: str) -> App:
-        """The owner's app. One that was registered a moment ago may still be on its way, so this waits up to 2 s for it.
+        """The owner's app. One that, by its id, was registered a moment ago may still be on its way, so this waits up to 2 s for it.
 
         Raises AppNotFound, also for another owner's app and after the same time, so that nobody learns which apps there are.
         """
-        statement, ends, pause = f"{_APPS} WHERE app_id = $1 AND owner_id = $2", time.monotonic() + ARRIVAL_SECONDS, 0.005
+        statement, pause = f"{_APPS} WHERE app_id = $1 AND owner_id = $2", 0.005
+        ends = time.monotonic() + (ARRIVAL_SECONDS if _is_new(app_id) else 0)
         while (row := await self._pool.fetchrow(statement, app_id, owner_id)) is None:
-            if time.monotonic() > ends:
+            if time.monotonic() >= ends:
                 raise AppNotFound
             await asyncio.sleep(pause)
             pause = min(2 * pause, 0.05)
@@ -80,3 +83,10 @@ class Whereabouts:
     async def reached(self, stream_id: str, version: int) -> bool:
         """Whether everything that keys does about this version of a foreign stream has been done."""
         return await wait_for(self._pool, REACTIONS, stream_id, version, 0)
+
+
+def _is_new(app_id: str) -> bool:
+    try:
+        return abs(datetime.now(UTC) - made_at(app_id)) < _NEW
+    except (ValueError, OverflowError):
+        return False

@@ -2,13 +2,16 @@
 
 import asyncio
 import json
+import time
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from latchkey import base62
 from latchkey.keyformat import Kind, parse_key
 
+from services.keys.queries.whereabouts import ARRIVAL_SECONDS
 from services.keys.settings import Settings
-from shared.ids import new_id
+from shared.ids import WIDTH, new_id
 from tests.keys.conftest import Running, seed, serving
 from tests.tokens import machine, person
 
@@ -119,6 +122,14 @@ async def test_an_app_that_arrives_within_two_seconds_is_waited_for(settings: Se
         made = await keys.generate()
         await arriving
         assert made["app_id"] == keys.app_id
+
+
+async def test_an_app_that_was_not_registered_just_now_is_not_waited_for(keys: Running) -> None:
+    an_hour_ago = "app_" + base62.encode((time.time_ns() // 1_000_000 - 3_600_000) << 80, WIDTH)
+    for app_id in (an_hour_ago, "app_" + "z" * WIDTH, "app_" + "z" * 60, "app_made-up"):
+        began = time.monotonic()
+        assert (await keys.http.get(f"/v1/apps/{app_id}/keys", headers=keys.me)).status_code == 404
+        assert time.monotonic() - began < ARRIVAL_SECONDS / 2
 
 
 @pytest.mark.parametrize(

@@ -23,7 +23,10 @@ from tests.keys.conftest import Running, key_set, serving
 pytestmark = pytest.mark.stack
 Decision = Callable[[Keyring], list[KeyringEvent]]
 STEPS = st.lists(
-    st.tuples(st.sampled_from(["generate", "regenerate", "overlap", "disable", "enable", "revoke"]), st.integers(0, 5)),
+    st.tuples(
+        st.sampled_from(["generate", "regenerate", "overlap", "disable", "enable", "revoke", "rotation/finish", "rotation/rollback"]),
+        st.integers(0, 5),
+    ),
     min_size=4,
     max_size=9,
 )
@@ -70,6 +73,10 @@ class Both:
                 return lambda ring: decisions.disable(ring, name, now=NOW)
             case "enable":
                 return lambda ring: decisions.enable(ring, name, now=NOW)
+            case "rotation/finish":
+                return lambda ring: decisions.finish_rotation(ring, name)
+            case "rotation/rollback":
+                return lambda ring: decisions.roll_back(ring, name, now=NOW)
             case _:
                 return lambda ring: decisions.revoke(ring, name, reason="leaked")
 

@@ -181,6 +181,37 @@ async def test_409_for_what_has_ended_or_is_ending(keys: Running) -> None:
     assert (answer.status_code, answer.json()["code"]) == (409, "keys.pair_ended")
 
 
+async def test_a_rotation_is_finished_before_its_overlap_is_over(keys: Running) -> None:
+    old = await keys.generate()
+    new = await keys.regenerate(old, overlap_seconds=600)
+    finished, again = await keys.post(old, "rotation/finish"), await keys.post(old, "rotation/finish")
+    assert (finished.status_code, finished.json()["status"], again.headers["etag"]) == (200, "retired", finished.headers["etag"])
+    assert [await keys.code(pair["secret_key"]) for pair in (old, new)] == ["ROTATED", "VALID"]
+
+
+async def test_a_rotation_is_rolled_back_within_its_overlap(keys: Running) -> None:
+    old = await keys.generate()
+    new = await keys.regenerate(old, overlap_seconds=600)
+    back = await keys.post(old, "rotation/rollback")
+    assert (back.status_code, back.json()["status"], back.json()["valid_until"]) == (200, "active", None)
+    assert [await keys.code(pair[kind]) for pair in (old, new) for kind in ("public_key", "secret_key")] == [
+        *["VALID"] * 2,
+        *["ROTATED"] * 2,
+    ]
+    third = await keys.regenerate(old, overlap_seconds=600)
+    assert [await keys.code(pair["secret_key"]) for pair in (old, third)] == ["VALID", "VALID"]
+
+
+async def test_409_for_ending_an_overlap_that_is_not_there(keys: Running) -> None:
+    old = await keys.generate()
+    for what in ("finish", "rollback"):
+        answer = await keys.post(old, f"rotation/{what}")
+        assert (answer.status_code, answer.json()["code"]) == (409, "keys.pair_not_retiring")
+    await keys.regenerate(old)
+    answer = await keys.post(old, "rotation/rollback")
+    assert (answer.status_code, answer.json()["code"]) == (409, "keys.pair_ended")
+
+
 async def test_409_for_regenerating_a_disabled_pair(keys: Running) -> None:
     made = await keys.generate()
     disabled = await keys.post(made, "disable")
@@ -212,7 +243,7 @@ async def test_404_for_reading_another_tenants_pair(keys: Running, what: str) ->
     assert {**foreign.json(), "request_id": ""} == {**missing.json(), "request_id": ""}
 
 
-@pytest.mark.parametrize("what", ["regenerate", "disable", "enable", "revoke"])
+@pytest.mark.parametrize("what", ["regenerate", "disable", "enable", "revoke", "rotation/finish", "rotation/rollback"])
 async def test_404_for_commanding_another_tenants_pair(keys: Running, what: str) -> None:
     """I9."""
     made = await keys.generate()

@@ -34,7 +34,10 @@ def _recorded(row: Row) -> Recorded[KeyringEvent]:
 async def test_the_view_written_in_one_go_equals_the_live_one(keys: Running) -> None:
     first = await keys.generate(scopes=["a"], allowed_ips=["10.0.0.0/8"])
     second = await keys.regenerate(first, overlap_seconds=60)
-    third = await keys.regenerate(second)
+    third = await keys.regenerate(second, overlap_seconds=60)
+    await keys.post(second, "rotation/rollback")
+    third = await keys.regenerate(second, overlap_seconds=60)
+    await keys.post(second, "rotation/finish")
     await keys.post(third, "disable")
     await keys.post(third, "enable")
     live = await keys.generate("live")

@@ -9,11 +9,11 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 from latchkey.judging import Code, PairStatus, judge
 from latchkey.keyformat import Kind
 
-from services.keys.domain.events import KeyRevoked, KeyringEvent, SuspensionReason
+from services.keys.domain.events import KeyDisabled, KeyRevoked, KeyringEvent, SuspensionReason
 from services.keys.domain.keyring import Keyring, fold
 from services.keys.publications import ring_record
 from shared.errors import Refusal
-from tests.keys.builders import NOW, disabling, enabling, generating, hearing, regenerating, revoking, settling
+from tests.keys.builders import NOW, disabling, enabling, finishing, generating, hearing, regenerating, revoking, rolling_back, settling
 
 Decision = Callable[[Keyring], list[KeyringEvent]]
 GONE = {Code.REVOKED, Code.EXPIRED, Code.ROTATED, Code.NOT_FOUND}
@@ -64,6 +64,13 @@ class OneRing(RuleBasedStateMachine):
     @rule(which=WHICH)
     def revoke(self, which: int) -> None:
         self._do(revoking(self._name(which)))
+
+    @rule(which=WHICH, back=st.booleans())
+    def end_the_overlap(self, which: int, *, back: bool) -> None:
+        name = self._name(which)
+        for event in self._do(rolling_back(name, self.now) if back else finishing(name)):
+            if isinstance(event, KeyDisabled):
+                self.gone.add(event.pair_id)
 
     @rule(seconds=st.integers(1, 90), timer=st.booleans())
     def wait(self, seconds: int, timer: bool) -> None:
