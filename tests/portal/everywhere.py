@@ -23,21 +23,23 @@ STUDIO: Final = (
 OF_AN_APP: Final = (
     "", "?status=failed&range=30d", "?status=disputed", "?from=2026-02-01&to=2026-01-01", "/edit", "/transactions",
     "/transactions?from=2026-01-01", "/transactions?transaction_id=none", "/settings/keys", "/settings/keys?environment=test",
-    "/settings/gateway", "/settings/domains", "/history",
+    "/settings/gateway", "/settings/domains", "/history", "/history?of=keys",
 )  # fmt: skip
 OF_AN_EMPTY_APP: Final = ("", "/transactions", "/settings/keys", "/settings/domains")
-
+STALL: Final = "Market Stall"
 
 _FRESH_SECONDS: Final = 120.0  # less than an access token lives: a state that was traded for a newer one elsewhere would end the session
 
 
 @dataclass
 class House:
-    """The account, its two apps, and a browser's state in which it is signed in."""
+    """The account, its apps (one with transactions, one that stays empty, one for the scenes), and a browser's state in which it is
+    signed in."""
 
     developer: Developer
     shop: Shop
     empty: str
+    stall: str
     state: StorageState | None = None
     kept_at: float = 0.0
 
@@ -65,9 +67,11 @@ async def furnish(product: Product, http: httpx2.AsyncClient) -> House:
     await developer.register()
     assert (await developer.sign_in()).status_code == 201
     await developer.subscribe()
-    shop, empty = await asyncio.gather(
-        shops.opened(developer, "Corner Shop"), developer.add_app(name="A-very-long-name-without-any-space-" + "x" * 120)
-    )
+    shop, empty, stall = await asyncio.gather(
+        shops.opened(developer, "Corner Shop"), developer.add_app(name="A-very-long-name-without-any-space-" + "x" * 120),
+        developer.add_app(name=STALL),
+    )  # fmt: skip
     await shop.sell(*shops.assortment())
     await shops.heard(developer, empty["app_id"])
-    return House(developer, shop, empty["app_id"])
+    await shops.known_to_keys(developer, stall["app_id"])
+    return House(developer, shop, empty["app_id"], stall["app_id"])

@@ -1,4 +1,5 @@
-"""`make shots`: photographs of every page, at three widths and in both themes, into `.local/shots`; and what each weighs at a first visit.
+"""`make shots`: photographs of every page and every scene, at three widths and in both themes, into `.local/shots`; and what each page
+weighs at a first visit.
 
 Looking at them is for a person."""
 
@@ -13,6 +14,7 @@ from stack.layout import ROOT
 from stack.testing import RealStack, remove, temporary_layout
 from tests.portal.browsers import Browsing, finished, launch, weight
 from tests.portal.everywhere import SIGNED_OUT, House, furnish
+from tests.portal.scenes import SCENES
 from tests.product import Product, running
 
 FOLDER: Final = ROOT / ".local" / "shots"
@@ -46,6 +48,14 @@ async def _photograph(product: Product) -> None:
                         await page.goto(path)
                         await page.wait_for_load_state("networkidle")
                         await page.screenshot(path=FOLDER / f"{_name(path, house)}-{width}-{theme}.png", full_page=True)
+                page = await house.page(browsing, **look)
+                for scene in SCENES:
+                    await scene(page, house)
+                    await page.wait_for_load_state("networkidle")
+                    name = f"scene-{scene.__name__.replace('_', '-')}-{width}-{theme}.png"
+                    await page.evaluate("scrollTo(0, 0)")
+                    above = await page.locator("dialog:modal, :popover-open").count()
+                    await page.screenshot(path=FOLDER / name, full_page=not above)
         for paths in (SIGNED_OUT, house.paths):
             for path in paths:
                 page = await (browsing.page() if paths is SIGNED_OUT else house.page(browsing))

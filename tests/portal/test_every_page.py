@@ -13,11 +13,13 @@ from playwright.async_api import Page, Request, Route
 from tests.portal.accessibility import violations
 from tests.portal.browsers import PATIENCE_MS, Browsing, finished, weight
 from tests.portal.everywhere import SIGNED_OUT, House
+from tests.portal.scenes import SCENES
 from tests.product import Product
 
 pytestmark = [pytest.mark.stack, pytest.mark.timeout(600)]
 MOST_BYTES = 150 * 1024
 MOST_SHIFT = 0.001
+AT_ONCE = 1.5  # seconds; an app that may still be on its way is waited for two
 WIDTHS = (720, 320)  # 720 is a window of 1440 at 200 % zoom
 _SHIFTS = """() => new Promise(done => { let sum = 0;
   new PerformanceObserver(list => { for (const shift of list.getEntries()) if (!shift.hadRecentInput) sum += shift.value })
@@ -34,6 +36,9 @@ async def test_no_page_violates_wcag_2_2_aa(browsing: Browsing, house: House, th
         for path in paths:
             await page.goto(path)
             found += await violations(page)
+    for scene in SCENES:
+        await scene(signed_in, house)
+        found += [f"{scene.__name__}: {one}" for one in await violations(signed_in)]
     assert found == []
 
 
@@ -122,6 +127,21 @@ async def test_every_page_says_what_a_browser_may_do_and_what_it_is(browsing: Br
         titles[path] = await page.title()
     assert all(re.fullmatch(r"\S.* · Latchkey", title) for title in titles.values()), titles
     assert len({titles[path] for path in ("/", "/applications", "/pay", "/pay/apps/new", "/account", "/settings")}) == 6
+
+
+async def test_an_app_that_is_made_up_is_not_found_at_once(browsing: Browsing, house: House) -> None:
+    page = await house.page(browsing)
+    for path in ("", "/transactions", "/settings/keys", "/settings/gateway", "/history?of=keys"):
+        began = time.monotonic()
+        assert (await page.request.get(f"/pay/apps/app_madeup{path}")).status == 404
+        assert time.monotonic() - began < AT_ONCE, path
+    await page.goto(f"/pay/apps/{house.empty}/settings/keys")
+    await page.locator("form.generate").evaluate("form => form.action = form.action.replace(/app_\\w+/, 'app_madeup')")
+    began = time.monotonic()
+    async with page.expect_response(lambda answer: answer.request.method == "POST") as answered:
+        await page.get_by_role("button", name="Generate API Key").click()
+    assert (await answered.value).status == 404
+    assert time.monotonic() - began < AT_ONCE
 
 
 async def test_static_files_are_kept_for_ever_under_the_hash_of_what_they_hold(browsing: Browsing, house: House) -> None:
