@@ -61,12 +61,9 @@ class KeyCommands:
     """
 
     def __init__(
-        self,
-        keyrings: Aggregates[Keyring, KeyringEvent],
-        whereabouts: Whereabouts,
-        now: Callable[[], datetime],
+        self, keyrings: Aggregates[Keyring, KeyringEvent], whereabouts: Whereabouts, now: Callable[[], datetime],
         tell: Callable[[Keyring, int], None] = lambda _ring, _public_version: None,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._keyrings, self._whereabouts, self._now, self._tell = keyrings, whereabouts, now, tell
 
     async def generate(self, app_id: str, environment: Environment, rules: Rules, context: Context) -> Issued:

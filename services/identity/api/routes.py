@@ -59,8 +59,7 @@ async def verify(body: schemas.Verify, caller: Anyone, accounts: Accounts, queri
     async with paced(refusals_only=True):
         decided = await accounts.verify(body.email, body.code, ip=caller.ip, context=caller.context(tenant=NOBODY))
     versioned(response, SERVICE, decided)
-    profile = await queries.get_profile(decided.stream_id)
-    return schemas.Verified(**asdict(profile), password_withdrawn=decided.state.password_hash is None)
+    return schemas.Verified(**asdict(await queries.get_profile(decided.stream_id)), password_withdrawn=decided.state.password_hash is None)
 
 
 @router.get("/v1/account")

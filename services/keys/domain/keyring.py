@@ -107,10 +107,8 @@ def evolve(ring: Keyring, event: events.KeyringEvent) -> Keyring:  # noqa: C901,
             return _end(ring, pair_id, PairStatus.REVOKED)
         case events.KeyExpired(pair_id=pair_id):
             return _end(ring, pair_id, PairStatus.EXPIRED)
-        case events.KeyringSuspended(reason, source, version):
-            return _stand(ring, Standing(reason, source, version, suspends=True))
-        case events.KeyringResumed(reason, source, version):
-            return _stand(ring, Standing(reason, source, version, suspends=False))
+        case events.KeyringSuspended(reason, source, version) | events.KeyringResumed(reason, source, version):
+            return _stand(ring, Standing(reason, source, version, suspends=isinstance(event, events.KeyringSuspended)))
         case _:
             assert_never(event)
 

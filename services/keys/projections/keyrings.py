@@ -56,10 +56,8 @@ class _Batch:
                 self._status(pair_id, PairStatus.REVOKED, reason).ended_at = at
             case facts.KeyExpired(pair_id):
                 self._status(pair_id, PairStatus.EXPIRED, None).ended_at = at
-            case facts.KeyringSuspended(reason, source, version):
-                self.standings[ring_id, reason] = (source, version, True)
-            case facts.KeyringResumed(reason, source, version):
-                self.standings[ring_id, reason] = (source, version, False)
+            case facts.KeyringSuspended(reason, source, version) | facts.KeyringResumed(reason, source, version):
+                self.standings[ring_id, reason] = (source, version, isinstance(event, facts.KeyringSuspended))
             case facts.KeySecretRevealed() | facts.KeyRotationFinished():
                 pass
             case _:
