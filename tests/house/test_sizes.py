@@ -59,7 +59,7 @@ def test_a_service_and_shared_may_only_grow_so_far() -> None:
     service = [Source(Path(f"services/keys/api/r{number}.py"), half) for number in range(8)]
     shared = [Source(Path(f"shared/http/r{number}.py"), half) for number in range(20)]
     said = strays([*service, *shared])
-    assert any("services/keys: 2808 lines in all, 2700 is the most" in line for line in said)
+    assert any("services/keys: 2808 lines in all, 2750 is the most" in line for line in said)
     assert any("shared: 7020 lines in all, 6950 is the most" in line for line in said)
 
 
