@@ -64,8 +64,8 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 	$(IN)python -m shared.http.error_pages --check
 	$(IN)pytest -q -m "not stack and not slow and not long and not containers"
 
-bench: $(READY) .venv/.load  ## measure append, relay, rebuild, verify and more against goal, floor and peer
-	@$(IN)python -m benchmarks $(only:tests=)
+bench: $(READY) .venv/.load  ## measure the hot paths against goal, floor and peer   (BENCH=relay,verify  quick=1)
+	@BENCH_QUICK=$(quick) $(IN)python -m benchmarks $(or $(BENCH),$(only:tests=))
 
 shots: $(READY) .venv/.browser  ## photograph every page of the portal into .local/shots
 	@$(IN)python -m tests.portal.shots

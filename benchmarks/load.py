@@ -10,9 +10,10 @@ from dataclasses import dataclass
 
 import psutil
 
-from benchmarks.measure import LOAD_CORE, SERVER_CORE, pin
+from benchmarks.measure import LOAD_CORE, QUICK, SERVER_CORE, pin
 
 CONNECTIONS = 32
+SECONDS = 1 if QUICK else 3
 
 
 class NoLoadGenerator(Exception):
@@ -56,7 +57,7 @@ class Loaded:
     cpu_us: float
 
 
-async def load(request: Request, server: psutil.Process, seconds: int = 3, connections: int = CONNECTIONS) -> Loaded:
+async def load(request: Request, server: psutil.Process, seconds: int = SECONDS, connections: int = CONNECTIONS) -> Loaded:
     """Closed loop. Raises NoLoadGenerator, or RuntimeError when the server refuses what is sent."""
     wrk = shutil.which("wrk")
     if wrk is None:

@@ -6,13 +6,15 @@ import platform
 import statistics
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any, Final
 
-ROUNDS: Final = 5
+QUICK: Final = bool(os.environ.get("BENCH_QUICK"))
+"""One short round of each, to see that everything runs and nothing is far off: no figures to keep."""
+ROUNDS: Final = 1 if QUICK else 5
 RESULTS: Final = Path(__file__).parent / "results"
 LOAD_CORE, SERVER_CORE = 0, 1
 Run = Callable[[], Awaitable[float]]
@@ -20,7 +22,10 @@ Run = Callable[[], Awaitable[float]]
 
 @dataclass(frozen=True)
 class Figure:
-    """One line of the table. `ratio` is ours divided by the peer's of the same run; the bounds speak of `judged` (rate or ratio)."""
+    """One line of the table. `ratio` is ours divided by the peer's of the same run; the bounds speak of `judged` (rate or ratio).
+
+    `at_the_limit` says that the peer does no more than what this machine makes nobody faster than: it is the limit.
+    """
 
     path: str
     what: str
@@ -34,6 +39,7 @@ class Figure:
     floor: float | None = None
     goal: float | None = None
     smaller_is_better: bool = False
+    at_the_limit: bool = False
 
     @property
     def ratio(self) -> float | None:
@@ -50,6 +56,14 @@ class Figure:
             if bound is not None and (value <= bound if self.smaller_is_better else value >= bound):
                 return name
         return "missed" if self.floor is not None else ""
+
+    def document(self) -> dict[str, Any]:
+        """As the results' file has it; `floor` and `goal` are the ratio's where `judged` says so."""
+        return {
+            "name": f"{self.path}: {self.what}", "value": self.ours, "unit": self.unit, "floor": self.floor, "goal": self.goal,
+            "spread": [self.low, self.high], "peers": {self.peer: self.theirs} if self.peer else {},
+            "limit": self.theirs if self.at_the_limit else None, "judged": self.judged, "ratio": self.ratio, "verdict": self.verdict,
+        }  # fmt: skip
 
 
 async def interleaved(ours: Run, theirs: Run | None = None, *, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
@@ -92,8 +106,10 @@ def pin(core: int, pid: int = 0) -> None:
         os.sched_setaffinity(pid, {core})
 
 
-def save(figures: Sequence[Figure], folder: Path) -> Path:
-    """Write the run with what it ran on; `latest.json` is a copy."""
+def save(figures: Sequence[Figure], folder: Path) -> str:
+    """Write the run with what it ran on, unless it was a quick one; `latest.json` is a copy. Answers what was done."""
+    if QUICK:
+        return "a quick run is not kept"
     RESULTS.mkdir(exist_ok=True)
     now = datetime.now(UTC)
     document = {
@@ -101,13 +117,13 @@ def save(figures: Sequence[Figure], folder: Path) -> Path:
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()},
         "fsyncs_per_second": round(fsync_rate(folder)),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in ("asyncpg", "aiokafka", "fastapi", "uvicorn")},
-        "figures": [asdict(each) | {"ratio": each.ratio, "verdict": each.verdict} for each in figures],
+        "figures": [each.document() for each in figures],
     }
     text = json.dumps(document, indent=1) + "\n"
     file = RESULTS / f"{now:%Y-%m-%d}.json"
     file.write_text(text)
     (RESULTS / "latest.json").write_text(text)
-    return file
+    return str(file)
 
 
 def _cpu() -> str:
