@@ -13,7 +13,7 @@ only ?= tests
 BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
 GO := $(if $(filter tests tests/ tests/client% tests/journeys%,$(only)),.venv/.go)
 
-.PHONY: help demo up down status logs test test-long test-deploy release audit check bench shots clean
+.PHONY: help demo up down status logs test test-long test-deploy release audit check bench bench-growth shots clean
 
 help:  ## this screen
 	@echo "Latchkey: API keys for a payments platform, event-sourced, on PostgreSQL, Valkey and Kafka."
@@ -67,6 +67,9 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 bench: $(READY) .venv/.load  ## measure the hot paths against goal, floor and peer   (BENCH=relay,verify  quick=1)
 	@BENCH_QUICK=$(quick) $(IN)python -m benchmarks $(or $(BENCH),$(only:tests=))
 
+bench-growth: $(READY) .venv/.load .venv/.plots  ## how cost grows with the data, and plots of it   (BENCH=keys,overview)
+	@BENCH_QUICK=$(quick) $(IN)python -m benchmarks.growth $(BENCH)
+
 shots: $(READY) .venv/.browser  ## photograph every page of the portal into .local/shots
 	@$(IN)python -m tests.portal.shots
 
@@ -78,6 +81,10 @@ $(READY): $(MEMBERS) stack/bootstrap.sh
 
 .venv/.load: stack/bootstrap.sh | $(READY)
 	@bash stack/bootstrap.sh load
+
+.venv/.plots: uv.lock | $(READY)
+	@UV_PROJECT_ENVIRONMENT=.venv $(IN)uv sync --frozen --quiet --group plots
+	touch $@
 
 .venv/.browser: stack/bootstrap.sh | $(READY)
 	@bash stack/bootstrap.sh browser

@@ -1,0 +1,1 @@
+"""How cost grows: the same question asked of ever more data."""

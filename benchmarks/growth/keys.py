@@ -1,0 +1,60 @@
+"""Verifying among 1,000 to 1,000,000 keys: a key in use, one that is asked for the first time, and one that nobody has."""
+
+import time
+from collections.abc import Callable, Sequence
+from hashlib import sha256
+
+from latchkey.directory import Directory
+from latchkey.keyformat import Environment, Kind, covered, key_digest, make_key
+from latchkey.rings import PairRecord, PairStatus, RingRecord
+
+from benchmarks.growth.curves import Curve
+from stack.testing import RealStack
+
+SIZES = (1_000, 10_000, 100_000, 1_000_000)
+ASKED, ROUNDS = 2_000, 7
+
+
+async def run(_: RealStack) -> Curve:
+    """Microseconds of CPU for one look-up, the smallest of several rounds."""
+    directory, rings = Directory(), 0
+    lines: dict[str, list[float]] = {"in use": [], "asked for the first time": [], "unknown": []}
+    for size in SIZES:
+        for number in range(rings, size // 2):
+            directory.put(_ring(number))
+        rings = size // 2
+        known = [_body(number * (rings // min(rings, ASKED))) for number in range(min(rings, ASKED) // 2)]
+        unknown = [_body(-1 - number) for number in range(ASKED)]
+        lines["asked for the first time"].append(_micros(directory, known, 1))
+        lines["in use"].append(_micros(directory, known))
+        lines["unknown"].append(_micros(directory, unknown))
+    return Curve("keys", "One look-up", "keys held", "µs of CPU", SIZES, lines)
+
+
+def _micros(directory: Directory, bodies: Sequence[bytes], rounds: int = ROUNDS) -> float:
+    look_up: Callable[[bytes], object] = directory.look_up
+    took = []
+    for _ in range(rounds):
+        started = time.process_time()
+        for body in bodies:
+            look_up(body)
+        took.append(1e6 * (time.process_time() - started) / len(bodies))
+    return min(took)
+
+
+def _key(kind: Kind, number: int) -> str:
+    return make_key(kind, Environment.LIVE, sha256(f"{kind} {number}".encode()).digest())
+
+
+def _body(number: int) -> bytes:
+    body = covered(_key(Kind.SECRET, number))
+    if body is None:
+        raise RuntimeError(number)
+    return body
+
+
+def _ring(number: int) -> RingRecord:
+    name = sha256(str(number).encode()).hexdigest()[:22]
+    digests = key_digest(_key(Kind.PUBLIC, number)), key_digest(_key(Kind.SECRET, number))
+    pair = PairRecord(f"kr_{name}", f"kp_{name}", f"app_{name}", f"acc_{name}", Environment.LIVE, *digests, PairStatus.ACTIVE, f"kl_{name}")
+    return RingRecord(pair.ring_id, 1, (pair,))
