@@ -63,8 +63,8 @@ MasterKey = Annotated[RandomKey, Field(repr=False)]
 class ServerSettings(BaseModel):
     """The settings of every process that serves HTTP. Who serves adds its fields in a subclass; the variable of `port` is `<PREFIX>PORT`.
 
-    Everything without a default is required. Each may come from a file named by `<VARIABLE>_FILE` instead. Ports end at 63,535, because the
-    internal ones lie 1,000 (main) and 2,000 (worker) above.
+    Everything without a default is required. Each may come from a file named by `<VARIABLE>_FILE` instead, when that is not empty.
+    Ports end at 63,535, because the internal ones lie 1,000 (main) and 2,000 (worker) above.
     """
 
     model_config = ConfigDict(frozen=True, extra="forbid")
@@ -131,8 +131,8 @@ class ServiceSettings(ServerSettings):
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str | None:
-    if f"{name}_FILE" in environ:
-        return Path(environ[f"{name}_FILE"]).read_text(encoding="utf-8").rstrip("\r\n")
+    if file := environ.get(f"{name}_FILE"):
+        return Path(file).read_text(encoding="utf-8").rstrip("\r\n")
     return environ.get(name)
 
 

@@ -22,6 +22,7 @@ from prometheus_client.metrics_core import GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from shared.errors import StreamMoved, Unavailable
+from shared.following import traced_reactions
 from shared.http.health import Check, Health
 from shared.http.serving import WORKER_INTERNAL, internal
 from shared.relay.gauges import Gauges
@@ -30,6 +31,7 @@ from shared.relay.relay import Relay, RelaySettings
 from shared.settings import ServiceSettings
 from shared.store.postgres import forget_answers
 from shared.telemetry import configure_logs, watch_pools
+from shared.traces import configure_traces
 from shared.wake import Wake
 
 S = TypeVar("S", bound=ServiceSettings)
@@ -91,7 +93,7 @@ def relay(settings: RelaySettings, wake: Wake, pool: asyncpg.Pool, registry: Col
 
 def reactor(reactions: Mapping[type[PublicEvent], Reaction]) -> Reactor:
     """Reactions that are commands of ours: one that met a database on its knees, or faster writers, is given again, not put aside."""
-    return Reactor(reactions, later=(Unavailable, StreamMoved))
+    return Reactor(traced_reactions(reactions), later=(Unavailable, StreamMoved))
 
 
 def consumer(name: str, consumes: Consumer) -> Part:
@@ -221,6 +223,7 @@ def run_worker(service: str, settings: S, build: Callable[[S], AbstractAsyncCont
             await worker.run()
 
     configure_logs(service, "worker")
+    configure_traces(service, "worker")
     uvloop.run(run())
 
 

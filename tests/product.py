@@ -53,11 +53,13 @@ class _Portal(PortalProcess):
     def __init__(self, layout: Layout, ports: Mapping[str, int], port: int) -> None:
         super().__init__(layout)
         self.ports, self.public = ports, port
+        self.always: dict[str, str] = {}
         self.port = port + HEALTH["main"]
 
     def told(self) -> dict[str, str]:
         """The stack's settings with our ports."""
-        return portal_environment(port=self.public, session_key=credential(self.layout, "portal.session_key"), ports=self.ports)
+        told = portal_environment(port=self.public, session_key=credential(self.layout, "portal.session_key"), ports=self.ports)
+        return told | self.always
 
 
 @dataclass

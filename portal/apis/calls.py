@@ -86,11 +86,14 @@ class Sender:
     request_id: str
     ip: str
     user_agent: str
+    traceparent: str
     token: str | None = None
 
     def headers(self) -> dict[str, str]:
         """The request headers that say so."""
-        found = {"x-request-id": self.request_id, "x-forwarded-for": self.ip, "user-agent": self.user_agent}
+        found = {
+            "x-request-id": self.request_id, "x-forwarded-for": self.ip, "user-agent": self.user_agent, "traceparent": self.traceparent,
+        }  # fmt: skip
         return found | {"authorization": f"Bearer {self.token}"} if self.token else found
 
 

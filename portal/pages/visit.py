@@ -95,9 +95,10 @@ class Visit:
 
     def _calls(self, service: str, *, token: bool = True) -> Calls:
         tokens, client = self.session.tokens, self.request.client
+        exchange = exchange_of(self.request.scope)
         sender = Sender(
-            exchange_of(self.request.scope).request_id, client.host if client else "unknown",
-            self.request.headers.get("user-agent", ""), tokens.access if tokens and token else None,
+            exchange.request_id, client.host if client else "unknown", self.request.headers.get("user-agent", ""), exchange.traceparent,
+            tokens.access if tokens and token else None,
         )  # fmt: skip
         return Calls(service, self._parts.addresses[service], self._parts.http, sender, self._parts.read_seconds)
 

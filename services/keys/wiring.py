@@ -37,6 +37,7 @@ from services.keys.timers import Deadlines
 from shared import telemetry, worker
 from shared.events import EventRegistry
 from shared.feeds import opened_feeds
+from shared.following import traced
 from shared.http.app import ServiceApp, create_app
 from shared.http.feed import PublicLog
 from shared.http.health import Check
@@ -150,7 +151,7 @@ def listeners(
     reactor = worker.reactor(Reactions(commands, core.whereabouts).by_event())
     return [
         worker.consumer(
-            "foreign views", Consumer(kafka, core.pool, FOREIGN_VIEW.handler, topics, "keys-foreign", name=FOREIGN, source=feeds)
+            "foreign views", Consumer(kafka, core.pool, traced(FOREIGN_VIEW.handler), topics, "keys-foreign", name=FOREIGN, source=feeds)
         ),
         worker.consumer("reactions", Consumer(kafka, core.pool, reactor, topics, "keys-reactions", name=REACTIONS, source=feeds)),
     ]

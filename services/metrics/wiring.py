@@ -34,6 +34,7 @@ from services.metrics.timers import Months
 from shared import telemetry, worker
 from shared.events import EventRegistry
 from shared.feeds import opened_feeds
+from shared.following import traced
 from shared.http.app import ServiceApp, create_app
 from shared.http.feed import PublicLog
 from shared.http.health import Check
@@ -114,7 +115,8 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
         kafka, registry = settings.kafka, telemetry.registry()
         feeds = await opened.enter_async_context(opened_feeds(settings, [topic for view in FOREIGN for topic in view.topics]))
         listening = [
-            Consumer(kafka, pool, view.handler, view.topics, f"metrics-{view.name}", name=view.name, source=feeds) for view in FOREIGN
+            Consumer(kafka, pool, traced(view.handler), view.topics, f"metrics-{view.name}", name=view.name, source=feeds)
+            for view in FOREIGN
         ]
         parts = [
             *worker.relay(RelaySettings(settings.database_url, kafka, topics_of(SERVICE)), wake, pool, registry),

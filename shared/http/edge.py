@@ -12,6 +12,7 @@ from shared.errors import Refusal, TooLarge
 from shared.http.exchange import KEY, Exchange, begin
 from shared.http.problems import answer
 from shared.telemetry import failure, write_safe
+from shared.traces import begin_request, end_request
 
 Headers = Sequence[tuple[bytes, bytes]]
 API_HEADERS: Final[Headers] = (
@@ -95,9 +96,9 @@ class Edge:
             await self._refuse(error if isinstance(error, Refusal) else Refusal(), exchange)(scope, receive, send)
 
     def _done(self, scope: Scope, exchange: Exchange, seconds: float) -> None:
-        route = getattr(scope.get("route"), "path", "unknown")
-        method = scope["method"] if scope["method"].isalpha() and len(scope["method"]) < 10 else "OTHER"  # noqa: PLR2004 - DISCONNECT has ten
+        route, method = getattr(scope.get("route"), "path", "unknown"), _method(scope)
         self._metrics.observe(method, route, exchange.status, seconds)
+        end_request(exchange, method, route)
         write_safe(
             {
                 "event": "request",
@@ -123,7 +124,14 @@ def _met(scope: Scope) -> tuple[Exchange, int]:
             traceparent = value.decode("latin-1")
         elif name == b"content-length" and value.isdigit():
             length = int(value[:20])
-    return begin(request_id, traceparent), length
+    exchange = begin(request_id, traceparent)
+    begin_request(exchange, _method(scope), parent=traceparent if exchange.traceparent == traceparent else None)
+    return exchange, length
+
+
+def _method(scope: Scope) -> str:
+    method: str = scope["method"]
+    return method if method.isalpha() and len(method) < 10 else "OTHER"  # noqa: PLR2004 - DISCONNECT has ten
 
 
 def _limited(receive: Receive, limit: int, exchange: Exchange) -> Receive:

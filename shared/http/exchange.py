@@ -28,6 +28,7 @@ class Exchange:
     too_large: bool = False
     status: int = 0
     code: str | None = None
+    span: Any = None  # of OpenTelemetry, where requests are traced
 
 
 def exchange_of(scope: Any) -> Exchange:

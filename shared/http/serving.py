@@ -17,6 +17,7 @@ from shared.http.app import ServedApp
 from shared.http.protocol import AtOnce, BoundedHead
 from shared.settings import ServerSettings
 from shared.telemetry import configure_logs
+from shared.traces import configure_traces
 
 S = TypeVar("S", bound=ServerSettings)
 MAIN_INTERNAL: Final = 1_000
@@ -96,6 +97,7 @@ def run_main(service: str, settings: S, build: Callable[[S], AbstractAsyncContex
             await serve(app)
 
     configure_logs(service, "main")
+    configure_traces(service, "main")
     uvloop.run(run())
 
 

@@ -22,6 +22,7 @@ from shared.relay.offsets import Offsets, Place
 from shared.relay.outlet import Outlet, Record
 from shared.relay.sweep import position_of, sweep
 from shared.store.fence import fence
+from shared.traces import Carried, carrying, is_traced
 
 _PAGE_ROWS: Final = 1_000
 _LOOK_SECONDS: Final = 1.0  # so often the topics' ends and the cursor are compared with what this leader believes
@@ -45,6 +46,7 @@ class Page(NamedTuple):
     events: int
     rounds: Sequence[dict[Place, Any]]
     last: bool
+    carried: Sequence[Carried]
 
 
 @dataclass
@@ -107,10 +109,13 @@ class Session:
         rows = await self.reading.fetch(_PAGE, after, high, _PAGE_ROWS)
         failpoint("relay.after_read")
         last = len(rows) < _PAGE_ROWS
-        return Page(high if last else rows[-1][0], len(rows), self.outlet.pack([record for row in rows for record in _records(*row)]), last)
+        records = [record for row in rows for record in _records(*row)]
+        carried = [(row[2], f"{row[1]}/{row[3]}", row[5]) for row in rows] if is_traced() else ()
+        return Page(high if last else rows[-1][0], len(rows), self.outlet.pack(records), last, carried)
 
     async def _send(self, page: Page) -> None:
-        await self.outlet.send(page.rounds)
+        with carrying("PRODUCER", page.carried):
+            await self.outlet.send(page.rounds)
         self.gauges.sent.inc(page.events)
         failpoint("relay.after_produce")
 

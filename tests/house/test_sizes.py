@@ -57,10 +57,10 @@ def test_what_is_in_order_is_let_through(path: str, text: str) -> None:
 def test_a_service_and_shared_may_only_grow_so_far() -> None:
     half = OPENING + "\n" * 350
     service = [Source(Path(f"services/keys/api/r{number}.py"), half) for number in range(8)]
-    shared = [Source(Path(f"shared/http/r{number}.py"), half) for number in range(20)]
+    shared = [Source(Path(f"shared/http/r{number}.py"), half) for number in range(21)]
     said = strays([*service, *shared])
     assert any("services/keys: 2808 lines in all, 2750 is the most" in line for line in said)
-    assert any("shared: 7020 lines in all, 6950 is the most" in line for line in said)
+    assert any("shared: 7371 lines in all, 7150 is the most" in line for line in said)
 
 
 def test_many_middling_files_and_functions_are_too_much_together() -> None:

@@ -34,6 +34,7 @@ def test_a_secret_may_stand_in_a_file_and_the_file_wins(tmp_path: Path) -> None:
     (tmp_path / "key").write_text(KEY + "\n")
     settings = ToySettings.from_env("TOY_", WHOLE | {"TOY_MASTER_KEY": "wrong", "TOY_MASTER_KEY_FILE": str(tmp_path / "key")})
     assert settings.master_key == bytes(range(32))
+    assert ToySettings.from_env("TOY_", WHOLE | {"TOY_MASTER_KEY_FILE": ""}).master_key == bytes(range(32))
 
 
 def test_all_that_is_wrong_is_said_at_once_and_no_value_is_shown(tmp_path: Path) -> None:
