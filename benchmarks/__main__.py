@@ -13,7 +13,22 @@ from benchmarks.measure import LOAD_CORE, SERVER_CORE, Figure, pin, save
 from stack.layout import Layout
 from stack.testing import RealStack
 
-CASES = ("same", "append", "relay", "rebuild", "command", "verify", "million", "local", "revoke", "visible", "ingest", "signin", "startup")
+CASES = (
+    "same",
+    "append",
+    "relay",
+    "rebuild",
+    "command",
+    "verify",
+    "million",
+    "local",
+    "revoke",
+    "visible",
+    "ingest",
+    "sizes",
+    "signin",
+    "startup",
+)
 
 
 def main() -> int:
