@@ -7,6 +7,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from statistics import median
 
 import pytest
 
@@ -50,14 +51,14 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 def _probe() -> float:
     """Processor time of always the same work."""
     began = time.process_time()
-    sorted({str(number): [number] for number in range(2_000)})
+    sorted(str(number) for number in range(2_000))  # nothing that the collector of garbage would look at
     return time.process_time() - began
 
 
 def _undisturbed_seconds() -> float:
     """What was spent, less what others took of it: on a busy machine the same work takes more processor time (caches, shared cores). How
-    much more, a probe tells that is taken all the while, beside its best."""
-    slower = sum(_probes) / len(_probes) / min(_probes) if _probes else 1.0
+    much more, the median of a probe tells that is taken all the while, beside its best."""
+    slower = median(_probes) / min(_probes) if _probes else 1.0
     return _spent["seconds"] / slower
 
 

@@ -11,6 +11,7 @@ from typing import Final
 
 import asyncpg
 from latchkey.consumer import Consumer, KafkaAccess, Sources
+from latchkey.judging import Code
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_VERIFIER_STATE, REGISTRY_APP_EVENTS, REGISTRY_SUBSCRIPTION_EVENTS
 from prometheus_client import Gauge
 
@@ -115,8 +116,9 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
         Gauge("verifier_age_seconds", "How old the verifier's table can be", registry=registry).set_function(lambda: table.age_seconds)
         verifying = Verifying(table, tokens, usage, core.clock.now)
         verifications = Gauge("verifications", "Answers about keys since the start, by code", ["code"], registry=registry)
-        for code in verifying.told:
-            verifications.labels(code).set_function(partial(verifying.told.__getitem__, code))
+        verifications.labels(Code.VALID).set_function(lambda: verifying.accepted)
+        for code in verifying.refused:
+            verifications.labels(code).set_function(partial(verifying.refused.__getitem__, code))
         yield create_app(
             SERVICE, routers=[router, verify_docs.router], tokens=tokens, settings=settings,
             provides=[commands, core.queries, HistoryQueries(core.pool), core.whereabouts, verifying, PublicLog(core.pool)],

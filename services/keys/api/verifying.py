@@ -58,8 +58,9 @@ class Verifying:
     def __init__(self, table: VerifierTable, tokens: TokenChecker, usage: UsageCounter, now: Callable[[], datetime]) -> None:
         """`now` tells the database's time, by which deadlines are judged."""
         self._table, self._tokens, self._usage, self._now = table, tokens, usage, now
-        self.told: dict[Code, int] = dict.fromkeys(SENTENCES, 0)
-        """How often each verdict was given."""
+        self.accepted = 0
+        self.refused: dict[Code, int] = {code: 0 for code in SENTENCES if code is not Code.VALID}
+        """How often each verdict was given. Good keys have a number of their own: looking a code up takes longer than counting."""
         self._admitted: dict[bytes, float] = {}
         self._rendered: dict[int, tuple[Entry, bytes]] = {}  # by the identity of an entry, which is nobody else's while it is held here
 
@@ -93,7 +94,7 @@ class Verifying:
         """What `answer` says, when that is known already: for all but a well-formed key that this process has not heard of."""
         body = covered(question.key)
         if body is None:
-            self.told[Code.MALFORMED] += 1
+            self.refused[Code.MALFORMED] += 1
             return _MALFORMED
         entry = self._known(body)
         return None if entry is None else self._told(asker, entry, question)
@@ -102,7 +103,7 @@ class Verifying:
         """What `answer` says once everything that was committed before the call is known."""
         body, parsed = covered(question.key), parse_key(question.key)
         if body is None or parsed is None:
-            self.told[Code.MALFORMED] += 1
+            self.refused[Code.MALFORMED] += 1
             return _MALFORMED
         entry = await self._heard(body)
         return self._not_found(parsed.kind, parsed.environment) if entry is None else self._told(asker, entry, question)
@@ -112,14 +113,15 @@ class Verifying:
         if asker not in (EVERY_APP, record.app_id):
             return self._not_found(entry.kind, entry.environment)
         code = self._judged(entry, question)
-        self.told[code] += 1
         if code is not Code.VALID:
+            self.refused[code] += 1
             return _render(code, entry.kind, entry.environment, record)
+        self.accepted += 1
         self._usage.count(record.pair_id)
         return self._accepted(entry)
 
     def _not_found(self, kind: Kind, environment: Environment) -> bytes:
-        self.told[Code.NOT_FOUND] += 1
+        self.refused[Code.NOT_FOUND] += 1
         return _NOT_FOUND[kind, environment]
 
     def _known(self, body: bytes) -> Entry | None:
