@@ -17,7 +17,7 @@ from deploy.volumes import give_volumes
 from deploy.who import SERVICES, feeds_of, outsider
 from stack.trouble import Trouble
 
-_VAULT = Vault(Path("/secrets"), Path("/given"))
+_VAULT = Vault(Path("/secrets"), Path("/given"), os.environ.get("REDIS", "redis:6379"), redis_tls=os.environ.get("REDIS_TLS") == "true")
 _SUPERUSER = "postgres://postgres@{host}/postgres?passfile=/secrets/admin/pgpass"
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,40}")
 
@@ -121,7 +121,7 @@ def _superuser() -> str:
 
 
 def _access() -> KafkaAccess:
-    return kafka.access(os.environ["KAFKA"], _VAULT)
+    return kafka.access(os.environ["KAFKA"], _VAULT, tls=os.environ.get("KAFKA_TLS") == "true")
 
 
 if __name__ == "__main__":

@@ -23,9 +23,9 @@ Acl = tuple[int, str, int, int]
 """Kind of resource, its name, how the name is matched, the operation."""
 
 
-def access(bootstrap: str, vault: Vault) -> KafkaAccess:
+def access(bootstrap: str, vault: Vault, *, tls: bool) -> KafkaAccess:
     """Return the administrator's way in: a listener of its own, where no service has a user."""
-    return KafkaAccess(bootstrap, "admin", vault.read("kafka.admin"), mechanism="PLAIN")
+    return KafkaAccess(bootstrap, "admin", vault.read("kafka.admin"), tls=tls, mechanism="PLAIN")
 
 
 async def prepare(kafka: KafkaAccess, vault: Vault) -> None:

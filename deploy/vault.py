@@ -92,10 +92,12 @@ BY_NAME = {secret.name: secret for secret in SECRETS}
 
 @dataclass(frozen=True)
 class Vault:
-    """The volume `root`, and `given`, a folder whose files stand in place of what would be made: file names are the secrets' names."""
+    """The volume `root`, `given`, a folder whose files (named as the secrets) stand in place of what would be made, and where Redis is."""
 
     root: Path
     given: Path
+    redis: str = "redis:6379"
+    redis_tls: bool = False
 
     def fill(self) -> int:
         """Make what is missing, check everything, lay it out; return how many were made. Raises Trouble with a sentence.
@@ -154,7 +156,7 @@ class Vault:
             yield service, uid, "pgpass", self.passfile(f"{service}_app", f"{service}_read")
             yield service, uid, "master_key", self.read(f"{service}.master_key")
             yield service, uid, "kafka_password", self.read(f"kafka.{service}")
-            yield service, uid, "redis_url", f"redis://{service}:{self.read(f'redis.{service}')}@redis:6379/0"
+            yield service, uid, "redis_url", self._redis_url(service)
             yield f"{service}-owner", OWNERS[service], "pgpass", self.passfile(*(f"{service}_{role}" for role in ROLES))
             if feeds_of(service):
                 yield service, uid, "feed_client_id", self.client(service)[0]
@@ -167,6 +169,9 @@ class Vault:
         yield "redis", REDIS, "users.acl", self._redis_users()
         yield "redis", REDIS, "health", self.read("redis.health")
         yield "admin", ADMIN, "pgpass", f"*:*:*:postgres:{self.read('postgres.superuser')}\n"
+
+    def _redis_url(self, service: str) -> str:
+        return f"{'rediss' if self.redis_tls else 'redis'}://{service}:{self.read(f'redis.{service}')}@{self.redis}/0"
 
     def _redis_users(self) -> str:
         users = (f"user {user} on #{sha256(self.read(f'redis.{user}').encode()).hexdigest()} {may}" for user, may in _REDIS_USERS.items())

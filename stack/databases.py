@@ -43,6 +43,7 @@ async def make_database(superuser: str, name: str, password: str, **others: str)
             await connection.execute(f"{'ALTER' if f'{name}_{role}' in known else 'CREATE'} ROLE {name}_{role} LOGIN PASSWORD '{word}'")
         await connection.execute(f"ALTER ROLE {name}_app SET idle_in_transaction_session_timeout = '10s'")
         if not await connection.fetchval("SELECT count(*) FROM pg_database WHERE datname = $1", name):
+            await connection.execute(f"GRANT {name}_owner TO CURRENT_USER")  # who is no superuser may not give away what it cannot become
             await connection.execute(f"CREATE DATABASE {name} OWNER {name}_owner")
         await connection.execute(f"REVOKE ALL ON DATABASE {name} FROM PUBLIC")
         await connection.execute(f"GRANT CONNECT ON DATABASE {name} TO {name}_app, {name}_read")

@@ -9,10 +9,12 @@ from latchkey.topics import Topic
 
 from stack.trouble import Trouble
 
+_AS_THE_BROKERS_SAY = -1
+
 
 async def make_topics(kafka: str | KafkaAccess, topics: Iterable[Topic]) -> None:
-    """Make those that are missing, one copy each; return when the broker has them all. Raises Trouble when it refuses one."""
-    wanted = [NewTopic(topic.name, topic.partitions, 1, topic_configs=dict(topic.config)) for topic in topics]
+    """Make those that are missing, with the brokers' number of copies; return when all are there. Raises Trouble when one is refused."""
+    wanted = [NewTopic(topic.name, topic.partitions, _AS_THE_BROKERS_SAY, {}, dict(topic.config)) for topic in topics]
     admin = AIOKafkaAdminClient(**options(kafka))
     await admin.start()
     try:

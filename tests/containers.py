@@ -1,5 +1,7 @@
 """The test stack's PostgreSQL, Redis and Kafka as containers, started by testcontainers, with the same switches as local processes."""
 
+import os
+import secrets
 import signal
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
@@ -42,6 +44,19 @@ class Contained(Child):
             self._container.start()
         else:
             engine.start()
+
+    def send(self, sign: signal.Signals) -> None:
+        """Signal it, if it lives; what freezes it freezes the whole container: its first process need not be the one that works."""
+        engine = self._engine()
+        if engine is None or self.pid is None:
+            return
+        match sign:
+            case signal.SIGSTOP:
+                engine.pause()
+            case signal.SIGCONT:
+                engine.unpause()
+            case _:
+                engine.kill(sign.name)
 
     def stop(self, sign: signal.Signals = signal.SIGTERM, seconds: float = 20) -> None:
         """Stop it in order."""
@@ -125,5 +140,6 @@ def own_container_stack(layout: Layout) -> Iterator[RealStack]:
 
 def _container(name: str, inner: int, outer: int, environment: Mapping[str, str]) -> DockerContainer:
     made = DockerContainer(IMAGES[name]).with_envs(**environment)
+    made.with_name(f"{os.environ.get('LATCHKEY_TEST_PROJECT', 'latchkey-tests')}-{name}-{secrets.token_hex(4)}")
     cast("dict[Any, Any]", made.ports)[inner] = (HOST, outer)  # testcontainers' own way binds to every address of the machine
     return made

@@ -46,7 +46,7 @@ class Toolbox:
     @asynccontextmanager
     async def app(self) -> AsyncIterator[asyncpg.Connection]:
         """A connection with the application's rights."""
-        db = await asyncpg.connect(self.database_url, timeout=10)
+        db = await asyncpg.connect(self.database_url, timeout=60)
         try:
             yield db
         finally:

@@ -21,6 +21,7 @@ _GIVEN_AGAIN: Final = """
 SELECT count(*) FROM es.events e JOIN unnest($1::bigint[], $2::text[], $3::int[]) AS lost (position, stream_id, public_version)
 ON e.position = lost.position OR (e.stream_id = lost.stream_id AND e.public_version = lost.public_version)
 """
+_COMPARISONS: Final = 4
 _GO_ON: Final = "SELECT setval('es.events_position', greatest($1, (SELECT last_value FROM es.events_position)))"
 _WITHOUT: Final = "SELECT id FROM unnest($1::text[]) AS id WHERE NOT EXISTS (SELECT FROM es.events WHERE stream_id = id)"
 
@@ -45,7 +46,7 @@ async def restored(tools: Toolbox, arguments: Arguments) -> None:
 
     Raises Failed while something is missing and was not accepted, and when events were appended since that carry numbers given before.
     """
-    db, outlet = await asyncpg.connect(tools.owner(), timeout=10), _outlet(tools)
+    db, outlet = await asyncpg.connect(tools.owner(), timeout=60), _outlet(tools)
     try:
         await outlet.open()
         found = await _missing(db, outlet)
@@ -81,17 +82,22 @@ async def keys_of(tools: Toolbox, topic: Topic) -> list[str]:
 
 async def compare(tools: Toolbox, db: asyncpg.Connection) -> None:
     """Raise Failed when the database was restored from a backup and `restored` has not looked at it: nobody must write to it yet."""
-    outlet, offsets = _outlet(tools), Offsets(compacted(topics_of(tools.service)))
+    offsets = Offsets(compacted(topics_of(tools.service)))
     offsets.load(await db.fetchval("SELECT next_offsets::text FROM es.relay") or "{}")
-    try:
-        await outlet.open()
-        await refuse_if_behind(db, outlet, offsets)
-    except LogIsBehind as behind:
-        raise Failed(f"{behind}.") from behind
-    except (KafkaError, TimeoutError) as away:
-        raise Failed(f"Kafka does not answer ({type(away).__name__}), so it cannot be compared with the log.") from away
-    finally:
-        await outlet.close()
+    for attempts_left in range(_COMPARISONS - 1, -1, -1):  # a machine on which everything starts at once may be slow to answer
+        outlet = _outlet(tools)
+        try:
+            await outlet.open()
+            await refuse_if_behind(db, outlet, offsets)
+        except LogIsBehind as behind:
+            raise Failed(f"{behind}.") from behind
+        except (KafkaError, TimeoutError) as away:
+            if not attempts_left:
+                raise Failed(f"Kafka does not answer ({type(away).__name__}), so it cannot be compared with the log.") from away
+        else:
+            return
+        finally:
+            await outlet.close()
 
 
 def _outlet(tools: Toolbox, some: Sequence[Topic] = ()) -> Outlet:

@@ -63,7 +63,7 @@ async def migrate(owner_url: str, folder: Path, views: Sequence[View]) -> list[s
 
     Raises NotAnOwner, MigrationChanged, RebuildNeeded, and what a wrong file raises; then that file has had no effect.
     """
-    db = await asyncpg.connect(owner_url, timeout=10)
+    db = await asyncpg.connect(owner_url, timeout=60)
     try:
         await db.execute("SELECT pg_advisory_lock($1)", _LOCK)
         roles = Roles.of_owner(await db.fetchval("SELECT current_user"))

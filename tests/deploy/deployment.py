@@ -19,6 +19,8 @@ from stack.layout import ROOT
 from stack.ports import SERVICES, free_ports
 from stack.services import SCOPES
 
+PROJECT = os.environ.get("LATCHKEY_TEST_PROJECT", "latchkey-deploy")
+"""What the names of all projects of this run begin with, so that somebody else can clear away after it."""
 PROCESSES = tuple(f"{service}-{role}" for service in SERVICES for role in ("main", "worker"))
 STORES = ("postgres", "kafka", "redis")
 LONG_RUNNING = (*STORES, *PROCESSES, "portal", "proxy")
@@ -58,7 +60,7 @@ def left_behind(project: str) -> list[str]:
 class Deployment:
     """One project of docker-compose. Names, ports and folders of its own, so that it stands beside any other."""
 
-    def __init__(self, project: str, folder: Path) -> None:
+    def __init__(self, project: str, folder: Path, **told: str) -> None:
         self.project, self._folder = project, folder
         self.overlays: tuple[str, ...] = ()
         kept = folder / "ports.json"
@@ -71,15 +73,21 @@ class Deployment:
         self._environment = {
             "LATCHKEY_PORT": str(self.port), "TEST_POSTGRES_PORT": str(self._postgres), "TEST_REDIS_PORT": str(self._redis),
             "TEST_KAFKA_PORT": str(self._kafka), "TEST_MAIL": str(mails), "COMPOSE_PROFILES": "dev",
-            "VERIFIER_BOUND_MS": "10000",  # two cores that also build and test: what is judged here is not how quick they are
+            "VERIFIER_BOUND_MS": "30000",  # two cores that also build and test: what is judged here is not how quick they are
+            **told,
         }  # fmt: skip
 
     def compose(self, *words: str, check: bool = True, told: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run `docker compose …` and return what it printed; its failure is the test's unless `check` is false."""
         command, given = self._command(*words), {**os.environ, **self._environment, **(told or {})}
         done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=given, stdin=subprocess.DEVNULL)
-        assert not check or done.returncode == 0, f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        said = f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
+        assert not check or done.returncode == 0, said + self._last_words(words)
         return done
+
+    def _last_words(self, words: tuple[str, ...]) -> str:
+        """What the containers said that were to come up."""
+        return self.compose("logs", "--no-color", "--tail", "12", check=False).stdout[-12_000:] if "up" in words else ""
 
     def streamed(self, *words: str, given: bytes = b"") -> bytes:
         """The same, with bytes on both ends."""
@@ -195,10 +203,12 @@ class Deployment:
 def deployed() -> Iterator[Deployment]:
     """A deployment that is up; nothing of it is left afterwards. One in the folder LATCHKEY_TEST_DEPLOYMENT_DIR is left running."""
     shared = os.environ.get("LATCHKEY_TEST_DEPLOYMENT_DIR")
-    folder = Path(shared or tempfile.mkdtemp(prefix="latchkey-deploy-"))
+    folder = Path(shared or tempfile.mkdtemp(prefix=f"{PROJECT}-"))
     made = Deployment(folder.name, folder)
     try:
-        subprocess.run(["docker", "buildx", "bake", "-f", "docker-compose.yml"], check=True, capture_output=True, cwd=ROOT)
+        build = ["docker", "buildx", "bake", "-f", "docker-compose.yml"]
+        built = subprocess.run(build, check=False, capture_output=True, text=True, cwd=ROOT)
+        assert built.returncode == 0, built.stderr[-4000:]
         made.up()
         yield made
     finally:

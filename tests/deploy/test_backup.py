@@ -14,7 +14,7 @@ from tests.faults.conftest import under_load
 from tests.faults.ledger import Ledger, check
 from tests.people import Developer, transaction
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.containers, pytest.mark.long, pytest.mark.timeout(1800)]
 BEHIND = "Kafka holds events that the log does not"
 
 

@@ -14,7 +14,7 @@ from stack.ports import free_ports
 from tests.deploy.dashboards import queries
 from tests.deploy.deployment import PROCESSES, Deployment
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.containers, pytest.mark.long, pytest.mark.timeout(1800)]
 RULES = ROOT / "deploy/prometheus"
 OVERLAY = "deploy/observability.yml"
 PROMETHEUS = re.findall(r"image: (\S+)", (ROOT / OVERLAY).read_text("utf-8"))[0]

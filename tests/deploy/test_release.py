@@ -5,6 +5,7 @@ import json
 import os
 import shutil
 import subprocess
+import tarfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,7 +15,11 @@ from stack.layout import ROOT
 
 pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
 VERSION = "9.8.7"
-_INSTALLED = "import importlib.metadata as m; print('\\n'.join(f'{d.name.lower()} {d.version}' for d in m.distributions()))"
+_INSTALLED = """
+import importlib.metadata, re
+for found in importlib.metadata.distributions():
+    print(re.sub("[-_.]+", "-", found.name).lower(), found.version)
+"""
 
 
 def released() -> tuple[Path, dict[str, str]]:
@@ -71,3 +76,34 @@ def test_the_bill_of_materials_is_what_the_image_holds(release: tuple[Path, dict
     assert held - own <= told
     assert len(told - held) <= 4, told - held  # of another platform or Python
     assert len(told) > 10
+
+
+@pytest.mark.long
+def test_two_builds_of_an_image_hold_the_same_files() -> None:
+    """Nothing is taken from a former build; time stamps are the only thing that differs."""
+    assert _built_anew() == _built_anew()
+
+
+def _built_anew() -> dict[str, tuple[str, int, int, str]]:
+    told = {**os.environ, "LATCHKEY_VERSION": "twice"}
+    build = ["docker", "buildx", "bake", "--no-cache", "-f", "docker-compose.yml", "identity-ops"]
+    subprocess.run(build, check=True, capture_output=True, cwd=ROOT, env=told)
+    made = subprocess.run(["docker", "create", "latchkey/identity:twice"], check=True, capture_output=True, text=True).stdout.strip()
+    try:
+        exporting = ["docker", "export", made]
+        with (
+            subprocess.Popen(exporting, stdout=subprocess.PIPE) as exported,
+            tarfile.open(fileobj=exported.stdout, mode="r|") as archive,
+        ):
+            found = {member.name: _known(archive, member) for member in archive if member.name.startswith(("app", "venv"))}
+    finally:
+        subprocess.run(["docker", "rm", made], check=True, capture_output=True)
+        subprocess.run(["docker", "rmi", "latchkey/identity:twice"], check=True, capture_output=True)
+    assert len(found) > 1_000
+    return found
+
+
+def _known(archive: tarfile.TarFile, member: tarfile.TarInfo) -> tuple[str, int, int, str]:
+    """What a file is, but for its time."""
+    content = archive.extractfile(member) if member.isreg() else None
+    return hashlib.sha256(content.read() if content else b"").hexdigest(), member.mode, member.uid, member.linkname

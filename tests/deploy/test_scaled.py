@@ -13,7 +13,7 @@ from tests.faults.conftest import under_load
 from tests.faults.ledger import Ledger, check
 from tests.shared.until import until
 
-pytestmark = [pytest.mark.containers, pytest.mark.timeout(900)]
+pytestmark = [pytest.mark.containers, pytest.mark.long, pytest.mark.timeout(1800)]
 PORTS = {"identity-worker": 10001, "registry-worker": 10002, "keys-worker": 10003, "metrics-worker": 10004}
 _FIGURES = "import urllib.request; print(urllib.request.urlopen('http://127.0.0.1:{port}/metrics', timeout=10).read().decode())"
 
