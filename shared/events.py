@@ -61,7 +61,7 @@ class EventRegistry(Generic[E]):
         """Stored name, schema version and private JSON; personal fields are sealed with `cipher`, the key of `subject`."""
         kind = self._by_class[type(event)]
         if not kind.personal:
-            return kind.name, kind.schema, kind.adapter.dump_json(event).decode()
+            return kind.name, kind.schema, kind.adapter.serializer.to_json(event).decode()
         if cipher is None:
             raise ValueError(f"{kind.name} has personal fields and needs its subject's key")
         data: Json = kind.adapter.dump_python(event, mode="json")

@@ -57,10 +57,6 @@ INSERT INTO es.events (stream_type, stream_id, version, type, schema_version, da
 SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::smallint[], $6::json[], $7::bytea[], $8::text[], $9::int[],
     $10::jsonb[], $11::bytea[], $12::json[], $13::timestamptz[])
 """
-_ROW = attrgetter(
-    "stream_type", "stream_id", "version", "type", "schema_version", "data", "public", "public_type", "public_version", "states", "hash",
-    "meta", "recorded_at",
-)  # fmt: skip
 
 
 class UnknownViewVersion(Unavailable):
@@ -146,7 +142,7 @@ class Transaction:
         await self._mails(db, writes)
         rows = sorted((row for write in writes for row in write.rows), key=attrgetter("stream_id", "version"))
         if rows:
-            await db.execute(_EVENTS, *map(list, zip(*map(_ROW, rows), strict=True)))
+            await db.execute(_EVENTS, *map(list, zip(*rows, strict=True)))
         failpoint("append.before_commit")
         return outcome
 

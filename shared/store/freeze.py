@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Generic, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from latchkey.envelope import encode
 from latchkey.events import PublicEvent
@@ -47,8 +47,7 @@ class AggregateType(Generic[S, E]):
     subject: Callable[[str, E], str] = lambda stream_id, _event: stream_id
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded(Generic[S]):
+class Loaded(NamedTuple, Generic[S]):
     """A stream as far as it was read: its state, both its versions and the hash of its last event."""
 
     stream_id: str
@@ -58,8 +57,7 @@ class Loaded(Generic[S]):
     hash: bytes = b""
 
 
-@dataclass(frozen=True, slots=True)
-class Draft(Generic[S]):
+class Draft(NamedTuple, Generic[S]):
     """What one stream contributes to a write, and how the stream will stand after it."""
 
     after: Loaded[S]
@@ -103,10 +101,9 @@ def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: 
     row = Row(
         stream_type=kind.name, stream_id=at.stream_id, version=version, type=name, schema_version=schema, data=data,
         public=frozen, public_type=public.event_type if public else None, public_version=streamversion if public else None,
-        states=states, hash=b"", meta=meta, recorded_at=context.now,
+        states=states, meta=meta, recorded_at=context.now, hash=b"",
     )  # fmt: skip
-    object.__setattr__(row, "hash", chain(at.hash, row))  # the row is not shared yet: nobody can have seen it without its hash
-    return row
+    return row._replace(hash=chain(at.hash, row))
 
 
 def _encoded(kind: AggregateType[S, E], public: PublicEvent, stream_id: str, streamversion: int, context: Context) -> bytes:
