@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic_core import to_json
 
@@ -22,16 +22,14 @@ from shared.store.records import Context
 Fields = Mapping[str, Any]
 
 
-@dataclass(frozen=True, slots=True)
-class Told:
+class Told(NamedTuple):
     """A transaction to record: the caller's fields exactly as sent, and what they mean."""
 
     fields: Fields
     details: Details
 
 
-@dataclass(frozen=True, slots=True)
-class Outcome:
+class Outcome(NamedTuple):
     """What became of one transaction: recorded now, there already with the same fields, or refused. `now` is None when it was refused."""
 
     recorded: bool

@@ -3,8 +3,8 @@
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Generic, TypeVar
+from dataclasses import dataclass
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from shared.errors import IdempotencyKeyReused, OutcomeUnknown, PreconditionFailed, Refusal, StreamMoved, SubjectErased
 from shared.sealing import Cipher
@@ -18,8 +18,7 @@ TRIES = 3
 Note = Callable[[], Mapping[str, Any]]
 
 
-@dataclass(frozen=True, slots=True)
-class Decided(Generic[S]):
+class Decided(NamedTuple, Generic[S]):
     """The answer to a command: the stream's state and versions after it.
 
     `replayed` says that it is the answer of an earlier command with the same Idempotency-Key, folded again at the version that one
@@ -70,7 +69,8 @@ class Aggregates(Generic[S, E]):
         for found in rows:
             known[found.row.stream_id] = self._evolved(known[found.row.stream_id], found, ciphers)
         for loaded in known.values():
-            self.remember(loaded)
+            if loaded.version:  # that a stream has no events is not worth a place
+                self.remember(loaded)
         return known
 
     async def load_at(self, stream_id: str, version: int) -> Loaded[S]:
@@ -89,11 +89,14 @@ class Aggregates(Generic[S, E]):
     def remember(self, loaded: Loaded[S]) -> None:
         """Keep a state for the next decision, unless a later one is kept; the one unused for longest makes room."""
         kept = self._cache.get(loaded.stream_id)
-        if kept is None or kept.version <= loaded.version:
+        if kept is None:
+            self._cache[loaded.stream_id] = loaded
+            if len(self._cache) > self._cached:
+                self._cache.popitem(last=False)
+            return
+        if kept.version <= loaded.version:
             self._cache[loaded.stream_id] = loaded
         self._cache.move_to_end(loaded.stream_id)
-        if len(self._cache) > self._cached:
-            self._cache.popitem(last=False)
 
     def forget(self, stream_id: str) -> None:
         """Read the stream from its start the next time."""
@@ -118,8 +121,7 @@ class Aggregates(Generic[S, E]):
         return await self.store.ciphers(subjects) if subjects else {}
 
 
-@dataclass(frozen=True, slots=True)
-class Part(Generic[S, E]):
+class Part(NamedTuple, Generic[S, E]):
     """One stream's share in a decision over several. `new`: its id was made just now, so the log is not asked about it."""
 
     of: Aggregates[S, E]
@@ -176,7 +178,7 @@ async def decide_together(
             return replayed
         if refusal:
             raise refusal
-        parts = [replace(part, new=False) for part in parts]
+        parts = [part._replace(new=False) for part in parts]
     raise StreamMoved
 
 

@@ -18,10 +18,11 @@ from pydantic_core import to_json
 from shared.errors import StreamMoved, SubjectErased, Unavailable
 from shared.sealing import Cipher
 from shared.store.contract import View
-from shared.store.records import Idempotency, Write
+from shared.store.records import Idempotency, Row, Write
 
 MOST_EVENTS: Final = 5_000
 LOOK_AHEAD: Final = 256  # commands looked at for one batch; those behind it wait for the next
+_COPIED: Final = 64  # rows from which on COPY is cheaper than an insert of arrays: 1.7 µs of ours a row for 5, less of the server too
 _LOCK_SEED: Final = 1702258030
 
 _TRY_KEYS = "SELECT k, pg_try_advisory_xact_lock(hashtextextended(k, $2)) FROM unnest($1::text[]) k"
@@ -141,8 +142,11 @@ class Transaction:
         await self._apply(db, writes, active)
         await self._mails(db, writes)
         rows = sorted((row for write in writes for row in write.rows), key=attrgetter("stream_id", "version"))
-        if rows:
-            await db.execute(_EVENTS, *map(list, zip(*rows, strict=True)))
+        if len(rows) < _COPIED:
+            if rows:
+                await db.execute(_EVENTS, *map(list, zip(*rows, strict=True)))
+        else:
+            await db.copy_records_to_table("events", schema_name="es", columns=Row._fields, records=rows)
         failpoint("append.before_commit")
         return outcome
 

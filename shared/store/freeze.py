@@ -1,9 +1,9 @@
 """From decided events to rows: encoded, published, chained and frozen once, so that nothing is ever encoded again."""
 
-import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from json.encoder import encode_basestring
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from latchkey.envelope import encode
@@ -13,7 +13,7 @@ from pydantic_core import to_json
 from shared.errors import TooLarge
 from shared.events import EventRegistry
 from shared.sealing import Cipher
-from shared.store.records import Context, Meta, Recorded, Row, State, chain
+from shared.store.records import Context, Meta, Recorded, Row, State, digest
 
 S = TypeVar("S")
 E = TypeVar("E")
@@ -96,14 +96,17 @@ def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: 
         records = kind.states(event, state, streamversion)
         if any(record.text is not None and len(record.text.encode()) > PUBLIC_LIMIT for record in records):
             raise PublicEventTooLarge
-        # Written as PostgreSQL writes it back: the chain is verified over what is read.
-        states = json.dumps([[record.topic, at.stream_id, record.text] for record in records], ensure_ascii=False) if records else None
-    row = Row(
-        stream_type=kind.name, stream_id=at.stream_id, version=version, type=name, schema_version=schema, data=data,
-        public=frozen, public_type=public.event_type if public else None, public_version=streamversion if public else None,
-        states=states, meta=meta, recorded_at=context.now, hash=b"",
-    )  # fmt: skip
-    return row._replace(hash=chain(at.hash, row))
+        states = _states(records, at.stream_id) if records else None
+    public_type, public_version = (public.event_type, streamversion) if public else (None, None)
+    columns = (kind.name, at.stream_id, version, name, schema, data, frozen, public_type, public_version, states)
+    return Row(*columns, digest(at.hash, columns, meta, context.now), meta, context.now)
+
+
+def _states(records: Sequence[State], stream_id: str) -> str:
+    """As PostgreSQL writes it back: the chain is verified over what is read. `json.dumps` builds an encoder each time, and took 5 µs."""
+    quote = encode_basestring
+    items = (f"[{quote(topic)}, {quote(stream_id)}, {'null' if text is None else quote(text)}]" for topic, text in records)
+    return f"[{', '.join(items)}]"
 
 
 def _encoded(kind: AggregateType[S, E], public: PublicEvent, stream_id: str, streamversion: int, context: Context) -> bytes:

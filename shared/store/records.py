@@ -12,6 +12,8 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
+Columns = tuple[str, str, int, str, int, str, bytes | None, str | None, int | None, str | None]
+"""The columns of a row before its hash."""
 _ABSENT: Final = b"\xff\xff\xff\xff"
 
 
@@ -49,8 +51,7 @@ class Meta:
     traceparent: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class State:
+class State(NamedTuple):
     """A record for a compacted topic, keyed by the stream: `text` None is a tombstone. Carries the stream's public version."""
 
     topic: str
@@ -146,18 +147,23 @@ class Write:
 
 
 def chain(previous: bytes, row: Row) -> bytes:
-    """The hash of a row: SHA-256 over the hash before it in the stream and a length-prefixed encoding of every column but the position.
+    """The hash of a row, see `digest`: what a row that was read back must have."""
+    return digest(previous, row[:10], row.meta, row.recorded_at)
+
+
+def digest(previous: bytes, columns: Columns, meta: str, recorded_at: datetime) -> bytes:
+    """SHA-256 over the hash before it in the stream and a length-prefixed encoding of every column of a row but position and hash.
 
     A missing value is encoded apart from an empty one, so no two different rows have one encoding.
     """
-    number = None if row.public_version is None else str(row.public_version)
-    # What many rows have in common is encoded once: 2.3 µs a row for 4.2.
+    stream_type, stream_id, version, type_, schema_version, data, public, public_type, public_version, states = columns
+    # What many rows have in common is encoded once: 3 µs a row for 4.2.
     return hashlib.sha256(
         b"".join((
-            previous, _repeated(row.stream_type), _framed(row.stream_id.encode()), _repeated(str(row.version)), _repeated(row.type),
-            _repeated(str(row.schema_version)), _framed(row.data.encode()), _framed(row.public), _repeated(row.public_type),
-            _repeated(number), _framed(None if row.states is None else row.states.encode()), _repeated(row.meta),
-            _repeated(row.recorded_at.isoformat()),
+            previous, _repeated(stream_type), _framed(stream_id.encode()), _repeated(str(version)), _repeated(type_),
+            _repeated(str(schema_version)), _framed(data.encode()), _framed(public), _repeated(public_type),
+            _repeated(None if public_version is None else str(public_version)), _framed(None if states is None else states.encode()),
+            _repeated(meta), _repeated(recorded_at.isoformat()),
         ))
     ).digest()  # fmt: skip
 

@@ -135,7 +135,7 @@ async def test_a_second_command_with_the_same_key_gets_the_first_ones_answer(sto
     first = await jars.decide("jar_1", Filling(1), context("k1"), note=lambda: {"made": "x"})
     await jars.decide("jar_1", Filling(5), context())
     again = await jars.decide("jar_other", Filling(1), context("k1"), note=lambda: {"made": "y"})
-    assert again == replace(first, replayed=True)
+    assert again == first._replace(replayed=True)
     assert (await jars.load("jar_1")).state.count == 6
 
 
