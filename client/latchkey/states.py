@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 _MAX_POSITION_DIGITS: Final = 19
+_ENCODER: Final = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)  # `json.dumps` would make one each time
 
 
 class BadState(ValueError):
@@ -26,7 +27,7 @@ class StateRecord:
 def encode_state(kind: str, stream_id: str, streamversion: int, data: Mapping[str, Any]) -> str:
     """Write a state record without its position, ready to be spliced as an event is. `data` must be plain JSON."""
     record = {"kind": kind, "subject": stream_id, "streamversion": streamversion, "data": data}
-    return json.dumps(record, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+    return _ENCODER.encode(record)
 
 
 def decode_state(raw: bytes | None) -> StateRecord | None:

@@ -72,10 +72,10 @@ class Core:
 
 
 @asynccontextmanager
-async def build_core(settings: Settings) -> AsyncIterator[Core]:
+async def build_core(settings: Settings, *, listen: bool = False) -> AsyncIterator[Core]:
     """The store and what stands on it; closed in the reverse order."""
     async with AsyncExitStack() as opened:
-        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
+        wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=listen))
         store_settings = StoreSettings(settings.database_url, settings.master_key)
         store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, REFUSALS, wake))
         signer = Signer(settings.master_key, settings.signing_key)
@@ -114,7 +114,7 @@ async def build_main(settings: Settings) -> AsyncIterator[ServiceApp]:
 async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     """The process that publishes and sends mails."""
     async with AsyncExitStack() as opened:
-        core = await opened.enter_async_context(build_core(settings))
+        core = await opened.enter_async_context(build_core(settings, listen=True))
         mail_wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))  # its own: a wake-up wakes one who waits
         server = smtp_server(settings)
         postman = Postman(Mailbox(core.pool, mail_cipher(settings.master_key)), server, mail_wake)

@@ -49,7 +49,7 @@ from shared.sealing import derive_key
 from shared.store.aggregates import Aggregates
 from shared.store.contract import View
 from shared.store.freeze import AggregateType
-from shared.store.postgres import StoreSettings, open_store, unwritable
+from shared.store.postgres import StoreSettings, create_pool, open_store, unwritable
 from shared.wake import RedisWake
 
 SERVICE: Final = "metrics"
@@ -90,7 +90,7 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
         wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=False))
         store_settings = StoreSettings(settings.database_url, settings.master_key, transaction_seconds=APPEND_SECONDS)
         store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, {}, wake))
-        reading = await asyncpg.create_pool(settings.read_database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
+        reading = await create_pool(settings.read_database_url)
         opened.push_async_callback(reading.close)
         commands = TransactionCommands(
             Aggregates(TRANSACTION, store), Aggregates(REFUSAL, store), derive_key(settings.master_key, "transaction-fingerprint")

@@ -46,7 +46,7 @@ from shared.relay.relay import RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
 from shared.store.contract import View
 from shared.store.freeze import AggregateType
-from shared.store.postgres import StoreSettings, open_store, unwritable
+from shared.store.postgres import StoreSettings, create_pool, open_store, unwritable
 from shared.wake import RedisWake
 
 SERVICE: Final = "registry"
@@ -105,7 +105,7 @@ async def build_app(settings: Settings, tokens: TokenChecker) -> AsyncIterator[S
     """The HTTP app on its database, whoever says what a token is worth. Reads sign in as a role that cannot write."""
     async with AsyncExitStack() as opened:
         core = await opened.enter_async_context(build_core(settings, listen=False))
-        reading = await asyncpg.create_pool(settings.read_database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
+        reading = await create_pool(settings.read_database_url)
         opened.push_async_callback(reading.close)
         yield create_app(
             SERVICE, routers=ROUTERS, tokens=tokens, settings=settings,

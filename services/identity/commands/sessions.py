@@ -68,7 +68,10 @@ class SessionCommands:
             device=device.name, now=context.now,
         )  # fmt: skip
         await decide_together(
-            [Part(self._sessions, session_id, starting), Part(self._accounts, account_id, partial(access.admit, now=context.now))],
+            [
+                Part(self._sessions, session_id, starting, new=True),
+                Part(self._accounts, account_id, partial(access.admit, now=context.now)),
+            ],
             about(context, account_id, actor=account_id),
         )
         return self._signed_in(account_id, session_id, known.generation, token, context)

@@ -42,6 +42,8 @@ def name(text: str) -> str:
 
 def folded(shown_name: str) -> str:
     """What two names have in common that people would take for the same: case, width and invisible characters do not tell them apart."""
+    if shown_name.isascii():
+        return " ".join(shown_name.lower().split())  # the same, for a fifth
     compatible = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", shown_name).casefold())
     return " ".join("".join(char for char in compatible if unicodedata.category(char) != "Cf").split())
 
@@ -151,7 +153,8 @@ def _text(field: str, value: object) -> str | None:
         raise WrongField("name_length" if field == "name" else "too_long")
     text = unicodedata.normalize("NFC", value).strip()
     allowed = "\r\n\t" if field == "address" else "\t"
-    if any(unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} and char not in allowed for char in text):
+    plain = text.isascii() and text.isprintable()  # as most are: looking at each character would cost as much as the rest of the form
+    if not plain and any(unicodedata.category(char) in {"Cc", "Cs", "Co", "Cn"} and char not in allowed for char in text):
         raise WrongField("characters")
     return text or None
 
