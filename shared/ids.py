@@ -31,5 +31,8 @@ def made_at(made: str) -> datetime:
 
 def derived_id(prefix: str, *parts: str) -> str:
     """`<prefix>_` + the first 128 bits of SHA-256 over the length-prefixed parts: no two different lists of parts collide by joining."""
-    framed = b"".join([len(encoded).to_bytes(4, "big") + encoded for encoded in map(str.encode, parts)])
-    return f"{prefix}_{base62.encode(int.from_bytes(hashlib.sha256(framed).digest()[:16], 'big'), WIDTH)}"
+    digest = hashlib.sha256()
+    for part in parts:
+        encoded = part.encode()
+        digest.update(len(encoded).to_bytes(4, "big") + encoded)
+    return f"{prefix}_{base62.encode(int.from_bytes(digest.digest()[:16], 'big'), WIDTH)}"

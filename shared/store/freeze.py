@@ -69,7 +69,9 @@ class Draft(NamedTuple, Generic[S]):
 
 def freeze(kind: AggregateType[S, E], before: Loaded[S], events: Sequence[E], context: Context, ciphers: Mapping[str, Cipher]) -> Draft[S]:
     """Encode the events that follow `before`. Raises PublicEventTooLarge. `ciphers` holds the key of every subject needed."""
-    at, unique, relies = before, set[str](), set[str]()
+    at = before
+    unique: set[str] = set()
+    relies: set[str] = set()
     rows: list[Row] = []
     recorded: list[Recorded[Any]] = []
     meta, encoded = _stamp(context.actor, context.tenant, context.correlation_id, context.causation_id, context.traceparent)
@@ -94,8 +96,6 @@ def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: 
     if public is not None:
         frozen = _encoded(kind, public, at.stream_id, streamversion, context)
         records = kind.states(event, state, streamversion)
-        if any(record.text is not None and len(record.text.encode()) > PUBLIC_LIMIT for record in records):
-            raise PublicEventTooLarge
         states = _states(records, at.stream_id) if records else None
     public_type, public_version = (public.event_type, streamversion) if public else (None, None)
     columns = (kind.name, at.stream_id, version, name, schema, data, frozen, public_type, public_version, states)
@@ -104,6 +104,8 @@ def _row(kind: AggregateType[S, E], at: Loaded[S], state: S, event: E, context: 
 
 def _states(records: Sequence[State], stream_id: str) -> str:
     """As PostgreSQL writes it back: the chain is verified over what is read. `json.dumps` builds an encoder each time, and took 5 µs."""
+    if any(record.text is not None and len(record.text.encode()) > PUBLIC_LIMIT for record in records):
+        raise PublicEventTooLarge
     quote = encode_basestring
     items = (f"[{quote(topic)}, {quote(stream_id)}, {'null' if text is None else quote(text)}]" for topic, text in records)
     return f"[{', '.join(items)}]"
