@@ -89,14 +89,12 @@ class Aggregates(Generic[S, E]):
     def remember(self, loaded: Loaded[S]) -> None:
         """Keep a state for the next decision, unless a later one is kept; the one unused for longest makes room."""
         kept = self._cache.get(loaded.stream_id)
-        if kept is None:
+        if kept is None or kept.version <= loaded.version:
             self._cache[loaded.stream_id] = loaded
-            if len(self._cache) > self._cached:
-                self._cache.popitem(last=False)
-            return
-        if kept.version <= loaded.version:
-            self._cache[loaded.stream_id] = loaded
-        self._cache.move_to_end(loaded.stream_id)
+        if kept is not None:
+            self._cache.move_to_end(loaded.stream_id)
+        elif len(self._cache) > self._cached:
+            self._cache.popitem(last=False)
 
     def forget(self, stream_id: str) -> None:
         """Read the stream from its start the next time."""

@@ -142,11 +142,10 @@ class Transaction:
         await self._apply(db, writes, active)
         await self._mails(db, writes)
         rows = sorted((row for write in writes for row in write.rows), key=attrgetter("stream_id", "version"))
-        if len(rows) < _COPIED:
-            if rows:
-                await db.execute(_EVENTS, *map(list, zip(*rows, strict=True)))
-        else:
+        if len(rows) >= _COPIED:
             await db.copy_records_to_table("events", schema_name="es", columns=Row._fields, records=rows)
+        elif rows:
+            await db.execute(_EVENTS, *map(list, zip(*rows, strict=True)))
         failpoint("append.before_commit")
         return outcome
 

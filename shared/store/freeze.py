@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
-from json.encoder import encode_basestring
+from json.encoder import encode_basestring as quote
 from typing import Any, Generic, NamedTuple, TypeVar
 
 from latchkey.envelope import encode
@@ -106,9 +106,8 @@ def _states(records: Sequence[State], stream_id: str) -> str:
     """As PostgreSQL writes it back: the chain is verified over what is read. `json.dumps` builds an encoder each time, and took 5 µs."""
     if any(record.text is not None and len(record.text.encode()) > PUBLIC_LIMIT for record in records):
         raise PublicEventTooLarge
-    quote = encode_basestring
-    items = (f"[{quote(topic)}, {quote(stream_id)}, {'null' if text is None else quote(text)}]" for topic, text in records)
-    return f"[{', '.join(items)}]"
+    each = (f"[{quote(topic)}, {quote(stream_id)}, {'null' if text is None else quote(text)}]" for topic, text in records)
+    return f"[{', '.join(each)}]"
 
 
 def _encoded(kind: AggregateType[S, E], public: PublicEvent, stream_id: str, streamversion: int, context: Context) -> bytes:

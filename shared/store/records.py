@@ -12,8 +12,7 @@ from typing import Any, Final, Generic, NamedTuple, TypeVar
 
 E = TypeVar("E")
 E_co = TypeVar("E_co", covariant=True)
-Columns = tuple[str, str, int, str, int, str, bytes | None, str | None, int | None, str | None]
-"""The columns of a row before its hash."""
+Columns = tuple[str, str, int, str, int, str, bytes | None, str | None, int | None, str | None]  # those of a row before its hash
 _ABSENT: Final = b"\xff\xff\xff\xff"
 
 
