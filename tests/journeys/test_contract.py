@@ -54,6 +54,8 @@ async def everything(developer: Developer, dns_port: int) -> None:
     for command in ("disable", "enable"):
         await done(developer, "POST", "keys", f"{of_keys}/{pair['pair_id']}/{command}")
     following = await regenerated(developer, f"{of_keys}/{pair['pair_id']}")
+    await regenerated(developer, f"{of_keys}/{following['pair_id']}", overlap_seconds=60)
+    await done(developer, "POST", "keys", f"{of_keys}/{following['pair_id']}/rotation/rollback")
     soon = {"environment": "test", "expires_at": (datetime.now(UTC) + timedelta(seconds=2)).isoformat()}
     await done(developer, "POST", "keys", of_keys, json=soon)
     await asyncio.sleep(3)
@@ -75,11 +77,11 @@ async def proven(developer: Developer, of_domains: str, dns_port: int) -> None:
     await done(developer, "DELETE", "registry", f"{of_domains}/shop.example")
 
 
-async def regenerated(developer: Developer, of_pair: str) -> dict[str, Any]:
+async def regenerated(developer: Developer, of_pair: str, *, overlap_seconds: int = 1) -> dict[str, Any]:
     """The pair that follows. What registry said of the app may reach the ring between the look and the press: then look again."""
     for _ in range(20):
         etag = (await done(developer, "GET", "keys", of_pair)).headers["ETag"]
-        press = {"json": {"overlap_seconds": 1}, "headers": {"If-Match": etag}}
+        press = {"json": {"overlap_seconds": overlap_seconds}, "headers": {"If-Match": etag}}
         answer = await developer.call("POST", "keys", f"{of_pair}/regenerate", **press)
         if answer.status_code != 412:
             break
