@@ -88,7 +88,7 @@ $(READY): $(MEMBERS) stack/bootstrap.sh
 .venv/.load: stack/bootstrap.sh | $(READY)
 	@bash stack/bootstrap.sh load
 
-.venv/.plots: uv.lock | $(READY)
+.venv/.plots: $(READY)  # each sync takes away what is in no group of its own
 	@UV_PROJECT_ENVIRONMENT=.venv $(IN)uv sync --frozen --quiet --group plots
 	touch $@
 

@@ -3,15 +3,12 @@
 import asyncio
 import importlib
 import sys
-import tempfile
-from pathlib import Path
 
 from rich.console import Console
 from rich.table import Table
 
-from benchmarks.measure import LOAD_CORE, SERVER_CORE, Figure, pin, save
-from stack.layout import Layout
-from stack.testing import RealStack
+from benchmarks.measure import Figure, save
+from benchmarks.serving import chosen, pinned_stack
 
 CASES = (
     "same",
@@ -33,25 +30,17 @@ CASES = (
 
 def main() -> int:
     """Run the chosen cases, all of them when none is named. A case that cannot run says why and the others go on."""
-    chosen = [name for argument in sys.argv[1:] for name in argument.split(",")] or list(CASES)
     console = Console(width=130)
     figures: list[Figure] = []
-    pin(LOAD_CORE)  # and with us whatever is started from here: PostgreSQL, Kafka, Valkey; what is measured is moved to the other core
-    with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
-        stack = RealStack(Layout(Path(folder)))
-        try:
-            stack.start()
-            pin(SERVER_CORE)
-            for name in chosen:
-                console.print(f"[dim]{name} …[/]")
-                try:
-                    figures += asyncio.run(importlib.import_module(f"benchmarks.{name}").run(stack))
-                except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
-                    console.print(f"[red]{name} was not run: {error!r}[/]")
-            console.print(table(figures))
-            console.print(f"[dim]{save(figures, Path(folder))}[/]")
-        finally:
-            stack.stop()
+    with pinned_stack() as stack:
+        for name in chosen(CASES):
+            console.print(f"[dim]{name} …[/]")
+            try:
+                figures += asyncio.run(importlib.import_module(f"benchmarks.{name}").run(stack))
+            except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
+                console.print(f"[red]{name} was not run: {error!r}[/]")
+        console.print(table(figures))
+        console.print(f"[dim]{save(figures)}[/]")
     return 0
 
 

@@ -4,6 +4,7 @@ import json
 import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass
@@ -86,17 +87,15 @@ def figure(path: str, what: str, unit: str, ours: Sequence[float], theirs: Seque
     return Figure(path, what, unit, statistics.median(ours), min(ours), max(ours), theirs=peer, **rest)
 
 
-def fsync_rate(folder: Path, seconds: float = 0.5) -> float:
+def _fsync_rate(seconds: float = 0.5) -> float:
     """How many times a second this machine makes 8 KiB durable: what every append pays for."""
-    file = folder / "fsync-probe"
     done, until = 0, time.perf_counter() + seconds
-    with file.open("wb") as out:
+    with tempfile.NamedTemporaryFile(prefix="latchkey-bench-") as out:
         while time.perf_counter() < until:
             out.write(b"x" * 8192)
             out.flush()
             os.fdatasync(out.fileno())
             done += 1
-    file.unlink()
     return done / seconds
 
 
@@ -106,7 +105,7 @@ def pin(core: int, pid: int = 0) -> None:
         os.sched_setaffinity(pid, {core})
 
 
-def save(figures: Sequence[Figure], folder: Path) -> str:
+def save(figures: Sequence[Figure]) -> str:
     """Write the run with what it ran on, unless it was a quick one; `latest.json` is a copy. Answers what was done."""
     if QUICK:
         return "a quick run is not kept"
@@ -115,7 +114,7 @@ def save(figures: Sequence[Figure], folder: Path) -> str:
     document = {
         "at": now.isoformat(timespec="seconds"),
         "machine": {"cpu": _cpu(), "cores": os.cpu_count(), "kernel": platform.release(), "load": os.getloadavg()},
-        "fsyncs_per_second": round(fsync_rate(folder)),
+        "fsyncs_per_second": round(_fsync_rate()),
         "versions": {"python": platform.python_version()} | {name: version(name) for name in ("asyncpg", "aiokafka", "fastapi", "uvicorn")},
         "figures": [each.document() for each in figures],
     }

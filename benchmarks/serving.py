@@ -4,20 +4,42 @@ import asyncio
 import os
 import subprocess
 import sys
-from collections.abc import AsyncIterator, Iterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import httpx2
 import psutil
 
 from benchmarks.load import server_core
-from stack.layout import ROOT
+from benchmarks.measure import LOAD_CORE, SERVER_CORE, pin
+from stack.layout import ROOT, Layout
 from stack.ports import free_ports
 from stack.testing import RealStack
 from tests.people import Developer
 from tests.product import Product, running
+
+
+@contextmanager
+def pinned_stack() -> Iterator[RealStack]:
+    """A stack of our own: what is started before the block stays on the load's core, and from then on we are on the server's."""
+    pin(LOAD_CORE)
+    with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
+        stack = RealStack(Layout(Path(folder)))
+        try:
+            stack.start()
+            pin(SERVER_CORE)
+            yield stack
+        finally:
+            stack.stop()
+
+
+def chosen(cases: Sequence[str]) -> list[str]:
+    """The cases that the command line names, by commas or blanks; all of them when it names none."""
+    return [name for argument in sys.argv[1:] for name in argument.split(",")] or list(cases)
 
 
 @dataclass(frozen=True)
