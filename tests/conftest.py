@@ -22,6 +22,7 @@ _UNIT_SECONDS = 2.0
 _law = {"in_unit_test": False}
 _spent = {"seconds": 0.0, "tests": 0}
 _probes: list[float] = []
+_PROBE_SECONDS = 0.0002
 _EVERY = 10  # tests between two looks at how quick the machine is
 
 
@@ -56,9 +57,9 @@ def _probe() -> float:
 
 
 def _undisturbed_seconds() -> float:
-    """What was spent, less what others took of it: on a busy machine the same work takes more processor time (caches, shared cores). How
-    much more, the median of a probe tells that is taken all the while, beside its best."""
-    slower = median(_probes) / min(_probes) if _probes else 1.0
+    """What was spent, as a machine would take it on which the probe takes `_PROBE_SECONDS`: a slow processor, or a busy one (caches,
+    shared cores), takes more time for the same work, and a probe that is taken all the while tells how much more."""
+    slower = median(_probes) / _PROBE_SECONDS if _probes else 1.0
     return _spent["seconds"] / slower
 
 
