@@ -2,6 +2,7 @@
 
 import asyncio
 import base64
+import re
 import secrets
 import time
 from collections.abc import Awaitable, Callable, Sequence
@@ -10,6 +11,7 @@ from http.cookies import CookieError, SimpleCookie
 from typing import Any, Final, Self
 
 from pydantic_core import from_json, to_json
+from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from portal.apis.calls import Failed
@@ -17,11 +19,14 @@ from portal.apis.identity import SignedIn
 from shared.sealing import Cipher, SealBroken
 
 COOKIE: Final = "__Host-latchkey"
+LOCAL: Final = "latchkey"
+"""Beside it, on a loopback address without TLS: WebKit keeps no Secure cookie there, and what never leaves the machine needs no TLS."""
 KEY: Final = "portal.session"
 LIFE_SECONDS: Final = 30 * 86_400  # as long as identity lets a session live
 _PLACE: Final = "portal session 1"
 _EARLY_SECONDS: Final = 20.0
 _REMEMBER_SECONDS: Final = 10.0
+_LOOPBACK: Final = re.compile(r"(localhost|127\.0\.0\.1|\[::1\])(:\d+)?")
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,30 +122,38 @@ class SessionCookie:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
-        came = self._seal.open(_cookie(scope) or "")
+        names = _names(scope)
+        kept = _kept(scope, names)
+        came = self._seal.open(kept[1]) if kept else None
         held = scope[KEY] = Held(came or Session())
 
         async def sending(message: Message) -> None:
             if message["type"] == "http.response.start" and held.session != came:
-                message["headers"] = [*message.get("headers", ()), (b"set-cookie", self._set(held.session))]
+                # Under each name until the browser shows which it keeps.
+                sealed = [self._set(name, held.session) for name in (kept[:1] if kept else names)]
+                message["headers"] = [*message.get("headers", ()), *((b"set-cookie", one) for one in sealed)]
             await send(message)
 
         await self._app(scope, receive, sending)
 
-    def _set(self, session: Session) -> bytes:
-        value = self._seal.seal(session)
-        return f"{COOKIE}={value}; Path=/; Max-Age={LIFE_SECONDS}; Secure; HttpOnly; SameSite=Lax".encode()
+    def _set(self, name: str, session: Session) -> bytes:
+        secure = " Secure;" if name == COOKIE else ""
+        return f"{name}={self._seal.seal(session)}; Path=/; Max-Age={LIFE_SECONDS};{secure} HttpOnly; SameSite=Lax".encode()
 
 
-def _cookie(scope: Scope) -> str | None:
-    for name, value in scope["headers"]:
-        if name == b"cookie":
-            try:
-                found = SimpleCookie(value.decode("latin-1")).get(COOKIE)
-            except CookieError:
-                return None
-            return found.value if found else None
-    return None
+def _names(scope: Scope) -> tuple[str, ...]:
+    """What the cookie may be called at the address of this request, the better first."""
+    local = scope["scheme"] == "http" and _LOOPBACK.fullmatch(Headers(scope=scope).get("host", ""))
+    return (COOKIE, LOCAL) if local else (COOKIE,)
+
+
+def _kept(scope: Scope, names: Sequence[str]) -> tuple[str, str] | None:
+    """The first of these cookies that came: its name and value."""
+    try:
+        cookies = SimpleCookie("; ".join(Headers(scope=scope).getlist("cookie")))
+    except CookieError:
+        return None
+    return next(((name, cookies[name].value) for name in names if name in cookies), None)
 
 
 class Refresher:

@@ -77,6 +77,43 @@ async def test_the_cookie_is_bound_to_the_host_and_hidden_from_scripts(zoe: Brow
     assert re.fullmatch(r"__Host-latchkey=[\w-]+; Path=/; Max-Age=\d+; Secure; HttpOnly; SameSite=Lax", cookie)
 
 
+async def test_on_this_machine_a_browser_that_keeps_no_secure_cookie_without_tls_signs_in_too(zoe: Browser) -> None:
+    """WebKit, and the client of these tests, which keeps to RFC 6265 as strictly."""
+    zoe.services.answers |= {
+        "POST identity/v1/sessions": httpx2.Response(201, json=SIGNED_IN),
+        "GET identity/v1/account": httpx2.Response(200, json=ACCOUNT),
+    }
+    here = "http://127.0.0.1:8080"
+    better, plain = (await zoe.get(f"{here}/sign-in")).headers.get_list("set-cookie")
+    assert better.startswith("__Host-latchkey=")
+    assert re.fullmatch(r"latchkey=[\w-]+; Path=/; Max-Age=\d+; HttpOnly; SameSite=Lax", plain)
+    session = zoe.seal.open(zoe.http.cookies["latchkey"])
+    assert session is not None
+    form = {"csrf": session.csrf, "email": "zoe@example.com", "password": "secret word"}
+    answer = await zoe.http.post(f"{here}/sign-in", data=form, headers={"origin": here})
+    assert answer.status_code == 303
+    assert [one.partition("=")[0] for one in answer.headers.get_list("set-cookie")] == ["latchkey"]
+    known = zoe.seal.open(zoe.http.cookies["latchkey"])
+    assert known is not None
+    assert known.name == "Zoë"
+
+
+async def test_a_browser_that_keeps_the_better_cookie_is_given_no_other(zoe: Browser) -> None:
+    both = f"latchkey={zoe.seal.seal(Session(notice='old'))}; __Host-latchkey={zoe.seal.seal(Session(notice='Saved.'))}"
+    answer = await zoe.get("http://localhost:8080/sign-in", headers={"cookie": both})
+    assert "Saved." in answer.text
+    assert [one.partition("=")[0] for one in answer.headers.get_list("set-cookie")] == ["__Host-latchkey"]
+
+
+@pytest.mark.parametrize("site", ["https://studio.example", "http://studio.example", "https://localhost", "http://localhost.evil.example"])
+async def test_away_from_this_machine_or_with_tls_the_plain_cookie_is_neither_set_nor_believed(zoe: Browser, site: str) -> None:
+    sealed = zoe.seal.seal(Session(notice="Saved."))
+    answer = await zoe.get(f"{site}/sign-in", headers={"cookie": f"latchkey={sealed}"})
+    assert "Saved." not in answer.text
+    assert cookie_of(answer).startswith("__Host-latchkey=")
+    assert len(answer.headers.get_list("set-cookie")) == 1
+
+
 async def test_a_cookie_is_set_only_when_the_session_changes(zoe: Browser) -> None:
     await zoe.get("/sign-in")
     assert cookie_of(await zoe.get("/sign-in")) == ""
