@@ -6,7 +6,6 @@ from functools import partial
 from pathlib import Path
 from typing import Final
 
-import asyncpg
 from latchkey.consumer import Consumer
 from latchkey.topics import IDENTITY_ACCOUNT_EVENTS, KEYS_KEYRING_EVENTS, REGISTRY_APP_EVENTS
 from latchkey.verifier import LocalVerifier
@@ -110,7 +109,7 @@ async def build_worker(settings: Settings) -> AsyncIterator[worker.Worker]:
     """The process that publishes, hears of apps and pairs, and makes the months to come."""
     async with AsyncExitStack() as opened:
         wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE))
-        pool = await asyncpg.create_pool(settings.database_url, min_size=1, max_size=8, command_timeout=30, timeout=5)
+        pool = await create_pool(settings.database_url)
         opened.push_async_callback(pool.close)
         kafka, registry = settings.kafka, telemetry.registry()
         feeds = await opened.enter_async_context(opened_feeds(settings, [topic for view in FOREIGN for topic in view.topics]))

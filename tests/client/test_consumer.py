@@ -274,6 +274,15 @@ async def test_a_reactor_is_called_in_order_and_a_failing_reaction_is_parked(ben
     assert heard.index(("app_1", 1)) < heard.index(("app_1", 2))
 
 
+async def test_what_nobody_reacts_to_counts_as_done(bench: Bench) -> None:
+    consumer = bench.start(Reactor({}))
+    await bench.publisher.send_all([("app_1", 1), ("app_2", 1), ("app_1", 1)])
+    await bench.until(lambda: consumer.status.applied == 2)
+    async with bench.operator() as operator:
+        seen = await operator.fetch("SELECT stream_id, last_version FROM latchkey.seen ORDER BY 1")
+    assert [tuple(row) for row in seen] == [("app_1", 1), ("app_2", 1)]
+
+
 async def test_a_reaction_that_says_later_is_called_again_and_never_put_aside(bench: Bench) -> None:
     class OutOfBreath(Exception):
         pass

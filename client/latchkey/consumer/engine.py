@@ -102,7 +102,13 @@ class Engine:
             at = await self._ledger.enter(db, work.held, work.at)
             plan = await self._plan(db, work)
             events = await self._events(db, work.held.source, plan.steps)
-        outcome = Outcome(park=list(plan.park))
+            outcome = Outcome(park=list(plan.park))
+            if not any(event is None or reactor.reacts_to(event) for _, event in events):
+                # Most events are of a type that nothing reacts to: one transaction is enough for them.
+                for step, _ in events:
+                    _applied(outcome, step)
+                await self._finish(db, work, outcome)
+                return outcome, plan
         streams: dict[str, list[tuple[Step, Envelope | None]]] = {}
         for step, event in events:
             streams.setdefault(step.stream_id, []).append((step, event))

@@ -38,6 +38,10 @@ class Reactor:
     def __init__(self, reactions: Mapping[type[PublicEvent], Reaction], *, later: tuple[type[Exception], ...] = ()) -> None:
         self._reactions, self._later = dict(reactions), later
 
+    def reacts_to(self, event: Envelope) -> bool:
+        """Whether there is a reaction to events of this class."""
+        return type(event.data) in self._reactions
+
     async def react(self, event: Envelope) -> None:
         """Call the reaction to this event, when there is one. Raises what it raises, and NotYet for what is to be tried later."""
         reaction = self._reactions.get(type(event.data)) if event.data is not None else None
