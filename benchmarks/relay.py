@@ -33,7 +33,7 @@ async def run(stack: RealStack) -> list[Figure]:
     database = stack.fresh_database("bench")
     await seed(database, EVENTS)
     stack.make_topics(Topic("bench.peer", 12, {"cleanup.policy": "delete"}))
-    ours, theirs = await interleaved(lambda: _ours(stack, database), lambda: _theirs(stack), rounds=3)
+    ours, theirs = await interleaved(lambda: relayed(stack, database, EVENTS), lambda: _theirs(stack), rounds=3)
     late = await _lateness(stack, database)
     return [
         figure(
@@ -56,7 +56,8 @@ def _goal(theirs: list[float]) -> float:
     return 0.9 * statistics.median(theirs)
 
 
-async def _ours(stack: RealStack, database: Database) -> float:
+async def relayed(stack: RealStack, database: Database, events: int) -> float:
+    """Events a second from a log of so many to Kafka."""
     db = await asyncpg.connect(database.owner)
     await db.execute("DELETE FROM es.relay")
     head = await db.fetchval("SELECT max(position) FROM es.events")
@@ -70,13 +71,13 @@ async def _ours(stack: RealStack, database: Database) -> float:
         position = await db.fetchval("SELECT max(position) FROM es.relay") or 0
         if position == 0:
             started = time.perf_counter()  # connecting to Kafka is not what is measured
-        if time.perf_counter() - first > 60:
+        if time.perf_counter() - first > 600:
             raise TimeoutError
     took = time.perf_counter() - started
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await db.close()
-    return EVENTS / took
+    return events / took
 
 
 async def _theirs(stack: RealStack) -> float:

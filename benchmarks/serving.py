@@ -2,6 +2,7 @@
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import tempfile
@@ -25,7 +26,11 @@ from tests.product import Product, running
 
 @contextmanager
 def pinned_stack() -> Iterator[RealStack]:
-    """A stack of our own: what is started before the block stays on the load's core, and from then on we are on the server's."""
+    """A stack of our own: what is started before the block stays on the load's core, and from then on we are on the server's.
+
+    A bench that is told to end by SIGTERM, as `timeout` does, stops what it started.
+    """
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("told to end by SIGTERM"))
     pin(LOAD_CORE)
     with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
         stack = RealStack(Layout(Path(folder)))

@@ -94,14 +94,15 @@ class Developer:
         assert (await self.sign_in()).status_code == 201
         await self.subscribe()
         app = await self.add_app()
-        await self._answered("keys", f"/v1/apps/{app['app_id']}/keys", patience)
+        await self.heard("keys", f"/v1/apps/{app['app_id']}/keys", patience)
         return app, await self.generate(app["app_id"])
 
     async def sees(self, app_id: str, patience: float) -> bool:
         """Whether metrics has heard of the app within these seconds."""
-        return await self._answered("metrics", f"/v1/apps/{app_id}/overview", patience)
+        return await self.heard("metrics", f"/v1/apps/{app_id}/overview", patience)
 
-    async def _answered(self, service: str, path: str, patience: float) -> bool:
+    async def heard(self, service: str, path: str, patience: float) -> bool:
+        """Whether a service answers for something that it hears of over Kafka, within these seconds."""
         until = time.monotonic() + patience
         while time.monotonic() < until:
             if (await self.call("GET", service, path)).status_code == 200:

@@ -1,4 +1,4 @@
-"""`python -m benchmarks.growth [keys,overview]`: on a stack of its own; pictures into `docs/`, numbers into `benchmarks/results/`."""
+"""`python -m benchmarks.growth [keys,overview,…]`: on a stack of its own; pictures into `docs/`, numbers into `benchmarks/results/`."""
 
 import asyncio
 import importlib
@@ -7,9 +7,10 @@ import sys
 from rich.console import Console
 
 from benchmarks.growth.curves import save
+from benchmarks.measure import QUICK
 from benchmarks.serving import chosen, pinned_stack
 
-CASES = ("keys", "overview")
+CASES = ("keys", "streams", "overview", "backlog", "verifiers", "memory")
 
 
 def main() -> int:
@@ -21,7 +22,7 @@ def main() -> int:
             curve = asyncio.run(importlib.import_module(f"benchmarks.growth.{name}").run(stack))
             for line, values in curve.lines.items():
                 console.print(f"{line:40}", *(f"{value:12,.2f}" for value in values))
-            console.print(f"[dim]{save(curve)}[/]")
+            console.print(f"[dim]{'a quick run is not kept' if QUICK else save(curve)}[/]")
     return 0
 
 

@@ -16,7 +16,7 @@ ROOT: Final = Path(__file__).parents[2]
 
 @dataclass(frozen=True)
 class Curve:
-    """One picture: `lines` by their names, each with a value for every size. Both axes are logarithmic."""
+    """One picture: `lines` by their names, each with a value for every size. Both axes are logarithmic unless `plain`, for time."""
 
     name: str
     title: str
@@ -24,6 +24,7 @@ class Curve:
     unit: str
     sizes: Sequence[int]
     lines: Mapping[str, Sequence[float]]
+    plain: bool = False
 
 
 def save(curve: Curve) -> Path:
@@ -32,8 +33,9 @@ def save(curve: Curve) -> Path:
     mpl.rcParams["svg.hashsalt"] = curve.name  # so that the same numbers give the same file
     figure, axes = plt.subplots(figsize=(7, 3.6))
     for name, values in curve.lines.items():
-        axes.plot(curve.sizes, values, marker="o", label=name)
-    axes.set(title=curve.title, xlabel=curve.of, ylabel=curve.unit, xscale="log", yscale="log")
+        axes.plot(curve.sizes, values, marker="" if curve.plain else "o", label=name)
+    scale = "linear" if curve.plain else "log"
+    axes.set(title=curve.title, xlabel=curve.of, ylabel=curve.unit, xscale=scale, yscale=scale)
     axes.grid(visible=True, alpha=0.3)
     axes.legend(fontsize="small")
     file = ROOT / "docs" / f"growth-{curve.name}.svg"

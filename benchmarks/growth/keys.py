@@ -2,13 +2,12 @@
 
 import time
 from collections.abc import Callable, Sequence
-from hashlib import sha256
 
 from latchkey.directory import Directory
-from latchkey.keyformat import Environment, Kind, covered, key_digest, make_key
-from latchkey.rings import PairRecord, PairStatus, RingRecord
+from latchkey.keyformat import Kind, covered
 
 from benchmarks.growth.curves import Curve
+from benchmarks.pure import key, ring
 from stack.testing import RealStack
 
 SIZES = (1_000, 10_000, 100_000, 1_000_000)
@@ -21,7 +20,7 @@ async def run(_: RealStack) -> Curve:
     lines: dict[str, list[float]] = {"in use": [], "asked for the first time": [], "unknown": []}
     for size in SIZES:
         for number in range(rings, size // 2):
-            directory.put(_ring(number))
+            directory.put(ring(number))
         rings = size // 2
         known = [_body(number * (rings // min(rings, ASKED))) for number in range(min(rings, ASKED) // 2)]
         unknown = [_body(-1 - number) for number in range(ASKED)]
@@ -42,19 +41,8 @@ def _micros(directory: Directory, bodies: Sequence[bytes], rounds: int = ROUNDS)
     return min(took)
 
 
-def _key(kind: Kind, number: int) -> str:
-    return make_key(kind, Environment.LIVE, sha256(f"{kind} {number}".encode()).digest())
-
-
 def _body(number: int) -> bytes:
-    body = covered(_key(Kind.SECRET, number))
+    body = covered(key(Kind.SECRET, number))
     if body is None:
         raise RuntimeError(number)
     return body
-
-
-def _ring(number: int) -> RingRecord:
-    name = sha256(str(number).encode()).hexdigest()[:22]
-    digests = key_digest(_key(Kind.PUBLIC, number)), key_digest(_key(Kind.SECRET, number))
-    pair = PairRecord(f"kr_{name}", f"kp_{name}", f"app_{name}", f"acc_{name}", Environment.LIVE, *digests, PairStatus.ACTIVE, f"kl_{name}")
-    return RingRecord(pair.ring_id, 1, (pair,))
