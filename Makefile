@@ -13,7 +13,7 @@ only ?= tests
 BROWSER := $(if $(filter tests tests/ tests/portal%,$(only)),.venv/.browser)
 GO := $(if $(filter tests tests/ tests/client% tests/journeys%,$(only)),.venv/.go)
 
-.PHONY: help demo up down status logs test test-long test-deploy release audit check bench bench-growth shots clean
+.PHONY: help demo up down status logs test test-long test-deploy release audit check bench bench-growth instructions shots clean
 
 help:  ## this screen
 	@echo "Latchkey: API keys for a payments platform, event-sourced, on PostgreSQL, Valkey and Kafka."
@@ -76,6 +76,9 @@ bench: $(READY) .venv/.load  ## measure the hot paths against goal, floor and pe
 bench-growth: $(READY) .venv/.load .venv/.plots  ## how cost grows with the data, and plots of it   (BENCH=keys,overview)
 	@BENCH_QUICK=$(quick) $(IN)python -m benchmarks.growth $(BENCH)
 
+instructions: $(READY) .venv/.valgrind  ## count what the pure hot code costs; fails where it became dearer   (keep=1 keeps the counts)
+	@$(IN)python -m benchmarks.instructions $(if $(keep),keep)
+
 shots: $(READY) .venv/.browser  ## photograph every page of the portal into .local/shots
 	@$(IN)python -m tests.portal.shots
 
@@ -84,6 +87,9 @@ clean: $(READY)  ## remove the stack with all its data, after asking   (YES=1 do
 
 $(READY): $(MEMBERS) stack/bootstrap.sh
 	@bash stack/bootstrap.sh
+
+.venv/.valgrind: stack/bootstrap.sh | $(READY)
+	@bash stack/bootstrap.sh valgrind
 
 .venv/.load: stack/bootstrap.sh | $(READY)
 	@bash stack/bootstrap.sh load

@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Bring what a clean machine lacks: system packages, a virtual environment, uv in it, the locked dependencies.
 # The Makefile runs it when .venv/.ready is missing or older than the lock, and not otherwise. With the word `browser` it brings Chromium
-# instead, which only the tests of the portal need, with `go` the Go toolchain, which only those of examples/audit-go need, and with `load` wrk,
-# which only the benchmarks need; the Makefile asks for each once, before the first run that includes them.
+# instead, which only the tests of the portal need, with `go` the Go toolchain, which only those of examples/audit-go need, with `load` wrk,
+# which only the benchmarks need, with `valgrind` that, which only `make instructions` needs; the Makefile asks for each once, before the first run that includes them.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -27,6 +27,12 @@ install() {  # system packages, as root or through a sudo that asks nothing; els
 if [ "${1:-}" = load ]; then
     command -v wrk >/dev/null || install wrk
     touch .venv/.load
+    exit
+fi
+
+if [ "${1:-}" = valgrind ]; then
+    command -v valgrind >/dev/null || install valgrind
+    touch .venv/.valgrind
     exit
 fi
 
