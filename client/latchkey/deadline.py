@@ -5,6 +5,8 @@ from collections.abc import Coroutine
 from typing import Any, TypeVar
 
 T = TypeVar("T")
+START_GRACE = 1.0
+"""Seconds that a Kafka client which is starting gets to connect when it is not wanted any more."""
 
 
 class Abandoned(ConnectionError):
@@ -32,6 +34,21 @@ async def within(seconds: float, work: Coroutine[Any, Any, T]) -> T:
         raise TimeoutError
     if task.cancelled():
         raise Abandoned
+    return task.result()
+
+
+async def finish(seconds: float, work: Coroutine[Any, Any, T], *, grace: float | None = None) -> T:
+    """As `within`, but when we are cancelled `work` first comes to its end, for which it has `grace` seconds, or else `seconds`.
+
+    For what opens or closes connections: aiokafka forgets the socket of a connection that it was cancelled over, and it stays open.
+    """
+    task = asyncio.create_task(within(seconds, work))
+    try:
+        await asyncio.wait({task})
+    except BaseException:
+        await asyncio.wait({task}, timeout=grace)
+        _abandon(task)
+        raise
     return task.result()
 
 

@@ -19,7 +19,7 @@ from latchkey.consumer.plan import Arrival, Place
 from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.pulse import Pulse
 from latchkey.consumer.reading import arrival
-from latchkey.deadline import is_stray, within
+from latchkey.deadline import START_GRACE, finish, is_stray, within
 from latchkey.envelope import Envelope
 from latchkey.topics import BY_NAME
 
@@ -103,7 +103,7 @@ class Listener:
         kafka = connect(self._kafka, self._group, self._member, self._policy, begin=self._policy.start)
         try:
             kafka.subscribe(self._topics, listener=Revoked(self._finished))
-            await within(self._policy.start_seconds, kafka.start())
+            await finish(self._policy.start_seconds, kafka.start(), grace=START_GRACE)
             self._pulse.begin()
             while not self._stopping.is_set():
                 kafka.resume(*(kafka.paused() - self._pulse.held_back()))

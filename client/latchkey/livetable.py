@@ -13,7 +13,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 
 from latchkey.access import KafkaAccess, options
 from latchkey.beats import BEAT_KEY, decode_beat
-from latchkey.deadline import Abandoned, within
+from latchkey.deadline import START_GRACE, Abandoned, finish, within
 from latchkey.directory import Directory
 from latchkey.freshness import NEVER, Freshness
 from latchkey.rings import decode_ring
@@ -110,7 +110,7 @@ class LiveTable:
                 )
                 client.assign([self._partition])
                 exits.push_async_callback(_stopped, client)
-                await within(_DEADLINE_SECONDS, client.start())
+                await finish(_DEADLINE_SECONDS, client.start(), grace=START_GRACE)
                 made.append(client)
             reader, asker = made
             asker.pause(self._partition)
@@ -202,4 +202,4 @@ def _digest(record: _Record) -> bytes:
 
 async def _stopped(client: AIOKafkaConsumer) -> None:
     with contextlib.suppress(Exception):
-        await within(_DEADLINE_SECONDS, client.stop())
+        await finish(_DEADLINE_SECONDS, client.stop())

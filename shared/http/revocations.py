@@ -12,7 +12,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from latchkey.access import KafkaAccess, options
 from latchkey.consumer import Policy, Status
 from latchkey.consumer.pulse import Pulse
-from latchkey.deadline import is_stray, within
+from latchkey.deadline import START_GRACE, finish, is_stray, within
 from latchkey.envelope import BadEnvelope, UnknownMajorVersion, decode
 from latchkey.events import PublicEvent
 from latchkey.events.identity import AccountErased, SessionsRevoked
@@ -96,7 +96,7 @@ class KafkaRevocations(Heard):
         consumer = AIOKafkaConsumer(**options(self._bootstrap), enable_auto_commit=False, auto_offset_reset="earliest")
         consumer.assign(partitions)
         try:
-            await within(_DEADLINE, consumer.start())
+            await finish(_DEADLINE, consumer.start(), grace=START_GRACE)
             # The ends first: what arrives between the two questions is then read twice, and not never.
             ends = await within(_DEADLINE, consumer.end_offsets(partitions))
             since = int((time.time() - REMEMBERED) * 1000)
@@ -111,7 +111,7 @@ class KafkaRevocations(Heard):
                     self._take(record.value)
                 self._pulse.observe(consumer, {}, polled=bool(batches))
         finally:
-            await within(_STOP, consumer.stop())
+            await finish(_STOP, consumer.stop())
 
     def _take(self, value: bytes | None) -> None:
         try:

@@ -4,7 +4,8 @@ Each record carries the name of its log, which a backup carries along too. A rec
 or whose bytes differ from the row there, was published by a later life of it. Records of other logs say nothing.
 """
 
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
 from typing import Any, Final, NamedTuple
 
 import asyncpg
@@ -50,11 +51,12 @@ async def refuse_if_behind(db: asyncpg.Connection, outlet: Outlet, offsets: Offs
     """
     ends = {place: end for place, end in (await outlet.ends()).items() if end > 0 and not outlet.is_compacted(place[0])}
     ranges = {place: (_start(offsets.following.get(place), end), end) for place, end in ends.items()}
-    async for position, _ in unknown(db, outlet, ranges):
-        raise LogIsBehind(
-            f"Kafka holds events that the log does not, such as one at position {position}: the database was restored from a backup, and "
-            "nothing is published before `ops restored` has looked at it"
-        )
+    async with aclosing(unknown(db, outlet, ranges)) as lost:
+        async for position, _ in lost:
+            raise LogIsBehind(
+                f"Kafka holds events that the log does not, such as one at position {position}: the database was restored from a backup, "
+                "and nothing is published before `ops restored` has looked at it"
+            )
 
 
 def _start(following: int | None, end: int) -> int:
@@ -63,17 +65,18 @@ def _start(following: int | None, end: int) -> int:
     return following if following <= end else 0  # the topic was made again, so its offsets tell nothing
 
 
-async def unknown(db: asyncpg.Connection, outlet: Outlet, ranges: Mapping[Place, tuple[int, int]]) -> AsyncIterator[Published]:
+async def unknown(db: asyncpg.Connection, outlet: Outlet, ranges: Mapping[Place, tuple[int, int]]) -> AsyncGenerator[Published]:
     """The events of this log in these ranges of offsets that the log does not have in the same bytes."""
     name = await name_of(db)
     waiting: list[Published] = []
-    async for record in outlet.records(ranges):
-        if record.value is not None and ours(record, name):
-            waiting.append(Published(position_of(record.value), record.value))
-        if len(waiting) == _AT_ONCE:
-            for event in await _unknown(db, waiting):
-                yield event
-            waiting = []
+    async with aclosing(outlet.records(ranges)) as records:
+        async for record in records:
+            if record.value is not None and ours(record, name):
+                waiting.append(Published(position_of(record.value), record.value))
+            if len(waiting) == _AT_ONCE:
+                for event in await _unknown(db, waiting):
+                    yield event
+                waiting = []
     for event in await _unknown(db, waiting):
         yield event
 

@@ -1,14 +1,14 @@
 """One producer's life: explicit batches, one in flight per partition, a deadline on every await, and a quick end."""
 
 import asyncio
-import contextlib
 import logging
 import time
-from collections.abc import AsyncIterator, Iterable, Mapping
+from collections.abc import AsyncGenerator, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final, NamedTuple
 
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from latchkey.access import KafkaAccess, options
+from latchkey.deadline import finish, within
 from latchkey.partitioning import partition_of
 from latchkey.topics import Topic
 
@@ -67,15 +67,10 @@ class Outlet:
         return topic in self._compacted
 
     async def close(self) -> None:
-        """End at once, within seconds: what was not sent is not sent any more."""
+        """End at once, within seconds, and also when cancelled meanwhile: what was not sent is not sent any more."""
         for future in self._flying:
             future.cancel()
-        for end in (self._producer.stop, self._producer.client.close, self._observer.stop):
-            try:
-                async with asyncio.timeout(_STOP / 2):
-                    await end()
-            except Exception as error:  # noqa: BLE001  # it is thrown away because it failed; how it ends is of no interest
-                _log.debug("a Kafka client ended with %r", error)
+        await _end(self._producer.stop, self._producer.client.close, self._observer.stop)
 
     def place(self, record: Record) -> Place:
         """Where a record goes: the same partition for one key, for ever."""
@@ -123,7 +118,7 @@ class Outlet:
             found = await self._observer.end_offsets(everywhere)
         return {(at.topic, at.partition): end for at, end in found.items()}
 
-    async def records(self, ranges: Mapping[Place, tuple[int, int]]) -> AsyncIterator[Any]:
+    async def records(self, ranges: Mapping[Place, tuple[int, int]]) -> AsyncGenerator[Any]:
         """What these partitions hold from one offset up to, not including, another; what was compacted away is not there."""
         goals = {TopicPartition(*place): end for place, (start, end) in ranges.items() if end > start}
         if not goals:
@@ -142,9 +137,7 @@ class Outlet:
                 if time.monotonic() - heard > DEADLINE:
                     raise TimeoutError
         finally:
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_STOP):
-                    await reader.stop()
+            await _end(reader.stop)
 
 
 def _answered(reader: AIOKafkaConsumer, at: TopicPartition) -> bool:
@@ -166,13 +159,22 @@ async def _arrived(reader: AIOKafkaConsumer, goals: dict[TopicPartition, int]) -
 
 
 async def _connect(*clients: Any) -> None:
-    """Start them. A client that is cancelled while it connects forgets its socket, so its end is waited for, also then."""
-    opening = asyncio.gather(*(client.start() for client in clients))
-    try:
-        async with asyncio.timeout(DEADLINE):
-            await asyncio.shield(opening)
-    finally:
-        if not opening.done():
-            with contextlib.suppress(Exception):
-                async with asyncio.timeout(_STOP):
-                    await opening
+    """Start them, or raise an error of one; then none is still at it, as one that connects would come too late for its end."""
+
+    async def each() -> Any:
+        return await asyncio.gather(*(client.start() for client in clients), return_exceptions=True)
+
+    for error in await finish(DEADLINE + _STOP, each()):
+        if error is not None:
+            raise error
+
+
+async def _end(*ends: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    async def each() -> None:
+        for end in ends:
+            try:
+                await within(_STOP / 2, end())
+            except Exception as error:  # noqa: BLE001  # it is thrown away because it failed; how it ends is of no interest
+                _log.debug("a Kafka client ended with %r", error)
+
+    await finish(2 * _STOP, each())

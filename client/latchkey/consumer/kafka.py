@@ -8,7 +8,7 @@ from aiokafka.errors import KafkaError
 
 from latchkey.access import KafkaAccess, options
 from latchkey.consumer.policy import Policy, Start
-from latchkey.deadline import Abandoned, within
+from latchkey.deadline import Abandoned, finish, within
 
 _STOP_SECONDS = 5
 
@@ -49,7 +49,7 @@ async def give_up(kafka: AIOKafkaConsumer) -> None:
         # killed and comes back; who goes in order gives them to the others at once.
         if kafka._coordinator is not None:  # noqa: SLF001 - aiokafka leaves no other way; there is none when the start failed
             kafka._coordinator._group_instance_id = None  # noqa: SLF001 - the same
-        await within(_STOP_SECONDS, kafka.stop())
+        await finish(_STOP_SECONDS, kafka.stop())
 
 
 class Revoked(ConsumerRebalanceListener):  # type: ignore[misc]  # aiokafka has no types

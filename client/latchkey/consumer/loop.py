@@ -21,7 +21,7 @@ from latchkey.consumer.policy import Policy, Status
 from latchkey.consumer.pulse import Pulse
 from latchkey.consumer.seats import seated
 from latchkey.consumer.waiting import wait_for
-from latchkey.deadline import is_stray, within
+from latchkey.deadline import START_GRACE, finish, is_stray, within
 from latchkey.topics import BY_NAME
 
 _log = logging.getLogger("latchkey.consumer")
@@ -115,7 +115,7 @@ class Consumer:
             kafka = connect(self._bootstrap, self._group, seat.member, self._policy)
             try:
                 kafka.subscribe(self._topics, listener=Revoked(self.on_revoked))
-                await within(self._policy.start_seconds, kafka.start())
+                await finish(self._policy.start_seconds, kafka.start(), grace=START_GRACE)
                 self._pulse.begin()
                 while not self._stopping.is_set():
                     await seat.check()
