@@ -77,5 +77,6 @@ if [ ! -x .venv/bin/uv ]; then
     .venv/bin/python -m pip install --quiet --disable-pip-version-check "uv==$version"
 fi
 echo "Installing the locked dependencies"
-UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --quiet
+# Compiled once, here: a dozen processes would do it at the same time at their first start, and again at each where Python may not write.
+UV_PROJECT_ENVIRONMENT=.venv .venv/bin/uv sync --frozen --quiet --compile-bytecode
 touch .venv/.ready
