@@ -8,7 +8,7 @@ from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, 
 
 from tests.people import Developer
 
-PATIENCE_MS: Final = 20_000  # on a busy machine; Playwright returns as soon as what is waited for is there
+PATIENCE_MS: Final = 60_000  # on a busy machine; Playwright returns as soon as what is waited for is there
 _ARGUMENTS: Final = ("--no-sandbox", "--disable-background-networking", "--disable-dev-shm-usage", "--disable-gpu")
 _RESOURCE: Final = "Failed to load resource"  # said of every status from 400 on; the watch judges the responses themselves
 

@@ -20,6 +20,8 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "tests/portal/" in item.path.as_posix() and item.get_closest_marker("stack"):
             item.add_marker(pytest.mark.asyncio(loop_scope="session"), append=False)
+            if item.get_closest_marker("timeout") is None:
+                item.add_marker(pytest.mark.timeout(300))  # Whichever is the first starts the product too.
 
 
 @pytest_asyncio.fixture(scope="session", loop_scope="session")
