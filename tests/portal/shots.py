@@ -13,7 +13,7 @@ from playwright.async_api import async_playwright
 from stack.layout import ROOT
 from stack.testing import RealStack, remove, temporary_layout
 from tests.portal.browsers import Browsing, finished, launch, weight
-from tests.portal.everywhere import SIGNED_OUT, House, furnish
+from tests.portal.everywhere import SIGNED_OUT, STUDIO, House, furnish
 from tests.portal.scenes import SCENES
 from tests.product import Product, running
 
@@ -47,7 +47,8 @@ async def _photograph(product: Product) -> None:
                     for path in paths:
                         await page.goto(path)
                         await page.wait_for_load_state("networkidle")
-                        await page.screenshot(path=FOLDER / f"{_name(path, house)}-{width}-{theme}.png", full_page=True)
+                        name = f"{_name(path, house, out=paths is SIGNED_OUT)}-{width}-{theme}.png"
+                        await page.screenshot(path=FOLDER / name, full_page=True)
                 page = await house.page(browsing, **look)
                 for scene in SCENES:
                     await scene(page, house)
@@ -62,15 +63,16 @@ async def _photograph(product: Product) -> None:
                 sent = finished(page)
                 await page.goto(path)
                 await page.wait_for_load_state("networkidle")
-                print(f"{await weight(sent) / 1024:6.1f} KB  {_name(path, house)}")  # noqa: T201  # it talks to a person
+                print(f"{await weight(sent) / 1024:6.1f} KB  {_name(path, house, out=paths is SIGNED_OUT)}")  # noqa: T201  # it talks to a person
                 await page.context.close()
         await browsing.close()
 
 
-def _name(path: str, house: House) -> str:
-    """What a page is called in the name of a file."""
+def _name(path: str, house: House, *, out: bool = False) -> str:
+    """What a page is called in the name of a file; `out` where nobody is signed in, for a page that is there for both."""
     plain = path.replace(house.shop.app_id, "app").replace(house.empty, "empty").replace(house.shop.pair["pair_id"], "pair")
-    return re.sub(r"\W+", "-", plain).strip("-") or "home"
+    name = re.sub(r"\W+", "-", plain).strip("-") or "home"
+    return f"{name}-signed-out" if out and path in STUDIO else name
 
 
 if __name__ == "__main__":

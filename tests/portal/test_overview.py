@@ -61,8 +61,10 @@ async def test_s35_with_none_it_says_so_and_where_to_go_on(signed_in: SignedIn, 
     await page.goto(shop.path)
     await expect(page.get_by_role("heading", name="No transaction yet.", exact=True)).to_be_visible()
     assert await figures(page) == ("0", "0")
-    await page.get_by_role("link", name="Get your API keys").click()
-    await expect(page).to_have_url(re.compile("/settings/keys$"))
+    for words, tab in (("Get your API keys", "keys"), ("See how to send it", "gateway")):
+        await page.goto(shop.path)
+        await page.get_by_role("link", name=words).click()
+        await expect(page).to_have_url(re.compile(f"/settings/{tab}$"))
 
 
 async def test_s35_s36_total_todays_and_the_count_of_each_status(signed_in: SignedIn, developer: Developer) -> None:
@@ -193,6 +195,17 @@ async def test_new_transactions_show_by_themselves_and_the_updates_can_be_paused
     await shop.sell(sale("order-3"))
     await page.reload()
     await expect(page.locator("#total")).to_have_text("3")
+
+
+async def test_the_numbers_move_in_a_browser_that_cannot_run_the_chart(signed_in: SignedIn, developer: Developer) -> None:
+    shop = await shops.opened(developer)
+    await shop.sell(sale("order-1"))
+    page = await signed_in()
+    await page.route("**/uPlot.iife.min.js", lambda route: route.fulfill(content_type="text/javascript", body=""))
+    await page.goto(shop.path)
+    await expect(page.locator("#total")).to_have_text("1")
+    await shop.sell(sale("order-2"))
+    await expect(page.locator("#total")).to_have_text("2")
 
 
 async def test_the_numbers_of_the_chart_as_a_file(signed_in: SignedIn, developer: Developer) -> None:

@@ -147,6 +147,9 @@ async def test_the_dialog_closes_only_when_the_owner_says_so(developer: Develope
     app, page = await developer.add_app(), await signed_in()
     keys = await generate(page, app["app_id"])
     dialog = page.get_by_role("dialog")
+    title = dialog.get_by_role("heading", name="Your new API keys")
+    await expect(title).to_be_focused()
+    await expect(title).to_have_attribute("autofocus", "")  # Firefox begins with the first button else.
     for _ in range(3):
         await page.keyboard.press("Escape")
     await page.mouse.click(5, 5)
@@ -180,7 +183,9 @@ async def test_a_copied_key_is_announced_inside_the_dialog(developer: Developer,
     app, page = await developer.add_app(), await signed_in(permissions=["clipboard-read", "clipboard-write"])
     keys = await generate(page, app["app_id"])
     dialog = page.get_by_role("dialog")
-    await dialog.get_by_role("button", name="Copy Secret API Key").click()
+    copy = dialog.get_by_role("button", name="Copy Secret API Key")
+    await copy.click()
+    await expect(copy.locator(".icon").last).to_be_visible()
     await expect(dialog.get_by_role("status").filter(has_text="Secret API Key copied")).to_be_visible()
     assert await page.evaluate("navigator.clipboard.readText()") == keys.secret
 

@@ -57,7 +57,7 @@ function late() {
 
 function draw() {
   const box = document.getElementById("chart");
-  if (!box) return;
+  if (!box || typeof uPlot === "undefined") return; // A browser that cannot run it still has the table, and fresh numbers.
   const measure = document.getElementById("measure")?.value ?? "count";
   const rows = [...document.querySelectorAll("#series tr")];
   const data = [rows.map((row) => Number(row.dataset.at)), rows.map((row) => Number(row.dataset[measure] ?? 0))];

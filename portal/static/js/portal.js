@@ -33,6 +33,8 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     try {
       await navigator.clipboard.writeText(document.getElementById(button.dataset.copy).textContent.trim());
       announce(`${label} copied`);
+      button.dataset.done = "yes";
+      setTimeout(() => delete button.dataset.done, 2000);
     } catch {
       announce(`${label} could not be copied; select it and copy it by hand`);
     }
