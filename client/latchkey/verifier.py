@@ -27,6 +27,7 @@ class Verdict(NamedTuple):
     environment: Environment | None
 
 
+_ACTIVE: Final = PairStatus.ACTIVE  # as in judging
 _MALFORMED: Final = Verdict(Code.MALFORMED, None, None, None)
 
 
@@ -90,7 +91,7 @@ class LocalVerifier:
         if entry is None:
             return self._unknown(key_text, now)
         record, kind, environment, _ = entry
-        wall = _NO_DEADLINE if record.status is PairStatus.ACTIVE and record.expires_at is None else self._wall(now)
+        wall = _NO_DEADLINE if record.status is _ACTIVE and record.expires_at is None else self._wall(now)
         return Verdict(judge(record, kind, wall, origin=origin, ip=ip, scope=scope), record, kind, environment)
 
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
