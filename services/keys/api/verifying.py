@@ -37,6 +37,8 @@ SENTENCES: Final = MappingProxyType(
         Code.INSUFFICIENT_SCOPE: "The key does not have this scope.",
     }
 )
+_ACTIVE: Final = PairStatus.ACTIVE  # as in judging: a member of an enumeration is dear to find on Python 3.11
+_VALID: Final = Code.VALID
 _NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MOST_KEPT: Final = 50_000  # answers
 _MOST_ADMITTED: Final = 2_000  # service tokens, of some 500 bytes
@@ -113,7 +115,7 @@ class Verifying:
         if asker not in (EVERY_APP, record.app_id):
             return self._not_found(entry.kind, entry.environment)
         code = self._judged(entry, question)
-        if code is not Code.VALID:
+        if code is not _VALID:
             self.refused[code] += 1
             return _render(code, entry.kind, entry.environment, record)
         self.accepted += 1
@@ -132,7 +134,7 @@ class Verifying:
 
     def _judged(self, entry: Entry, question: Question) -> Code:
         record = entry.record
-        undated = record.status is PairStatus.ACTIVE and record.expires_at is None
+        undated = record.status is _ACTIVE and record.expires_at is None
         now = _NO_DEADLINE if undated else self._now()
         return judge(record, entry.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
 
