@@ -28,6 +28,7 @@ class Verdict(NamedTuple):
 
 
 _ACTIVE: Final = PairStatus.ACTIVE  # as in judging
+_new: Final = tuple.__new__  # what a named tuple's own constructor calls, without the call to that
 _MALFORMED: Final = Verdict(Code.MALFORMED, None, None, None)
 
 
@@ -92,7 +93,8 @@ class LocalVerifier:
             return self._unknown(key_text, now)
         record, kind, environment, _ = entry
         wall = _NO_DEADLINE if record.status is _ACTIVE and record.expires_at is None else self._wall(now)
-        return Verdict(judge(record, kind, wall, origin=origin, ip=ip, scope=scope), record, kind, environment)
+        code = judge(record, kind, wall, origin=origin, ip=ip, scope=scope)
+        return _new(Verdict, (code, record, kind, environment))
 
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key; one that is well-formed and unknown is NOT_FOUND only once everything committed before the call is known.
