@@ -50,9 +50,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Requests a second, the 99th percentile in milliseconds, and the server's CPU microseconds a request."""
+    """Requests a second, the median and the 99th percentile in milliseconds, and the server's CPU microseconds a request."""
 
     rate: float
+    p50_ms: float
     p99_ms: float
     cpu_us: float
 
@@ -74,10 +75,11 @@ async def load(request: Request, server: psutil.Process, seconds: int = SECONDS,
         out = (await running.communicate())[0].decode()
     used = sum(server.cpu_times()[:2]) - before
     errors = re.search(r"status errors (\d+)", out)
-    if running.returncode or errors is None or int(errors[1]):
+    if running.returncode or errors is None or int(errors[1]) or " 0 requests in" in out:
         raise RuntimeError(f"{request.url}: {out[-500:]}")
     total, rate = int(_found(r"(\d+) requests in", out)), float(_found(r"Requests/sec:\s+([\d.]+)", out))
-    return Loaded(rate, _milliseconds(_found(r"99%\s+([\d.]+[a-z]+)", out)), 1e6 * used / total)
+    p50, p99 = (_milliseconds(_found(rf"{share}%\s+([\d.]+[a-z]+)", out)) for share in (50, 99))
+    return Loaded(rate, p50, p99, 1e6 * used / total)
 
 
 def _found(pattern: str, text: str) -> str:

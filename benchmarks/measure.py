@@ -105,8 +105,11 @@ def pin(core: int, pid: int = 0) -> None:
         os.sched_setaffinity(pid, {core})
 
 
-def save(figures: Sequence[Figure]) -> str:
-    """Write the run with what it ran on, unless it was a quick one; `latest.json` is a copy. Answers what was done."""
+def save(figures: Sequence[Figure], name: str = "") -> str:
+    """Write the run with what it ran on, unless it was a quick one. Without a name it is its date's, and `latest.json` is a copy.
+
+    Answers what was done.
+    """
     if QUICK:
         return "a quick run is not kept"
     RESULTS.mkdir(exist_ok=True)
@@ -119,9 +122,10 @@ def save(figures: Sequence[Figure]) -> str:
         "figures": [each.document() for each in figures],
     }
     text = json.dumps(document, indent=1) + "\n"
-    file = RESULTS / f"{now:%Y-%m-%d}.json"
+    file = RESULTS / f"{name or f'{now:%Y-%m-%d}'}.json"
     file.write_text(text)
-    (RESULTS / "latest.json").write_text(text)
+    if not name:
+        (RESULTS / "latest.json").write_text(text)
     return str(file)
 
 

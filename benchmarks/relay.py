@@ -1,23 +1,30 @@
-"""Relay: a log of 100,000 events to Kafka in order, beside Kafka's own ProducerPerformance; and commit → Kafka at 5,000 a second."""
+"""Relay: a log of 100,000 events to Kafka in order, beside Kafka's own ProducerPerformance; and commit → Kafka at a steady pace."""
 
 import asyncio
+import secrets
 import statistics
 import subprocess
 import tempfile
 import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager
+from dataclasses import dataclass
 
 import asyncpg
+import psutil
 from aiokafka import AIOKafkaConsumer
 from latchkey.topics import REGISTRY_APP_EVENTS, Topic
 from prometheus_client import CollectorRegistry
 
-from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.measure import LOAD_CORE, ROUNDS, SERVER_CORE, Figure, figure, interleaved, pin
+from benchmarks.relaying import CHANNEL
 from benchmarks.seed import PLAIN_JAR, seed
+from benchmarks.serving import spawned
 from shared.relay.gauges import Gauges
 from shared.relay.relay import Relay, RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
 from shared.store.postgres import StoreSettings, open_store
-from shared.wake import LocalWake
+from shared.wake import LocalWake, RedisWake
 from stack.databases import Database
 from stack.parts.jars import jars as kafka_jars
 from stack.testing import RealStack
@@ -25,16 +32,39 @@ from tests.shared.toy import Filled, Jar, JarEvent, context
 
 EVENTS = 100_000
 BYTES = 600  # about the size of one of our events
-RATE, RATE_SECONDS = 5_000, 4
+RATE_SECONDS, IDLE_SECONDS, PATIENCE_SECONDS = 4, 5, 60
+
+
+@dataclass(frozen=True)
+class Pace:
+    """A steady load: so many events a second, so many in each append, each append to a stream of its own."""
+
+    rate: int
+    per_append: int
+
+
+@dataclass(frozen=True)
+class Kept:
+    """How a publisher keeps pace: milliseconds from the answer of an append to the record in a consumer's hands, and its CPU an event."""
+
+    p50_ms: float
+    p99_ms: float
+    cpu_us: float
+
+
+TRICKLE, STEADY = Pace(1_000, 1), Pace(5_000, 10)
 
 
 async def run(stack: RealStack) -> list[Figure]:
-    """Two lines: events a second beside the peer, and how late an event is on Kafka under a steady load."""
+    """Events a second beside the peer; how late an event is on Kafka under a steady load, and what the relay's own process takes for it."""
     database = stack.fresh_database("bench")
     await seed(database, EVENTS)
     stack.make_topics(Topic("bench.peer", 12, {"cleanup.policy": "delete"}))
-    ours, theirs = await interleaved(lambda: relayed(stack, database, EVENTS), lambda: _theirs(stack), rounds=3)
-    late = await _lateness(stack, database)
+    ours, theirs = await interleaved(lambda: relayed(stack, database, EVENTS), lambda: _theirs(stack), rounds=min(3, ROUNDS))
+    with publishing(stack, database) as relay:
+        trickle, steady = [await keeping(stack, database, REGISTRY_APP_EVENTS, relay, pace) for pace in (TRICKLE, STEADY)]
+        at_rest = await idle(relay)
+        memory = relay.memory_info().rss / 1e6
     return [
         figure(
             "relay",
@@ -47,8 +77,14 @@ async def run(stack: RealStack) -> list[Figure]:
             floor=60_000,
             goal=_goal(theirs),
         ),
-        figure("relay", f"commit → Kafka p50 at {RATE:,}/s", "ms", [late[0]], floor=None, goal=5, smaller_is_better=True),
-        figure("relay", f"commit → Kafka p99 at {RATE:,}/s", "ms", [late[1]], floor=100, goal=25, smaller_is_better=True),
+        *(
+            figure("relay", f"commit → Kafka {share} at {pace.rate:,}/s", "ms", [late], floor=floor, goal=goal, smaller_is_better=True)
+            for pace, kept in ((TRICKLE, trickle), (STEADY, steady))
+            for share, late, floor, goal in (("p50", kept.p50_ms, None, 5), ("p99", kept.p99_ms, 100, 25))
+        ),
+        figure("relay", "CPU of its process, idle", "% of a core", [at_rest], goal=5, smaller_is_better=True),
+        figure("relay", f"CPU of its process at {TRICKLE.rate:,}/s", "µs/event", [trickle.cpu_us], goal=60, smaller_is_better=True),
+        figure("relay", "memory of its process", "MB", [memory], goal=60, smaller_is_better=True),
     ]
 
 
@@ -94,35 +130,67 @@ async def _theirs(stack: RealStack) -> float:
     return float(done.stdout.strip().splitlines()[-1].split("records sent, ")[1].split(" records/sec")[0])
 
 
-async def _lateness(stack: RealStack, database: Database) -> tuple[float, float]:
-    """Median and 99th percentile of the milliseconds from the answer of an append to the record in a consumer's hands."""
-    wake = LocalWake()
-    relay = Relay(RelaySettings(database.app, stack.bootstrap, topics_of("registry")), wake, Gauges(CollectorRegistry()))
-    running = asyncio.create_task(relay.run())
-    consumer = AIOKafkaConsumer(REGISTRY_APP_EVENTS, bootstrap_servers=stack.bootstrap, auto_offset_reset="latest", fetch_max_wait_ms=20)
+def publishing(stack: RealStack, database: Database) -> AbstractContextManager[psutil.Process]:
+    """Our relay alone in a process of its own, on the server's core."""
+    return spawned("benchmarks.relaying", database.app, stack.bootstrap, stack.redis_url)
+
+
+async def keeping(stack: RealStack, database: Database, topic: str, publisher: psutil.Process, pace: Pace) -> Kept:
+    """Append at this pace and listen to the topic, both on the load's core. Raises RuntimeError when a record does not come."""
+    pin(LOAD_CORE)
+    consumer = AIOKafkaConsumer(topic, bootstrap_servers=stack.bootstrap, auto_offset_reset="latest", fetch_max_wait_ms=20)
     await consumer.start()
     await consumer.seek_to_end()
+    committed: dict[bytes, float] = {}
     seen: dict[bytes, float] = {}
     listening = asyncio.create_task(_listen(consumer, seen))
-    await asyncio.sleep(1)
-    committed: dict[bytes, float] = {}
-    async with open_store(StoreSettings(database.app, b"k" * 32), [], {}, wake) as (store, _):
-        jars: Aggregates[Jar, JarEvent] = Aggregates(PLAIN_JAR, store)
-        per_tick, tick = 10, 10 / RATE
-        started = time.perf_counter()
-        waiting: set[asyncio.Task[None]] = set()
-        for number in range(RATE * RATE_SECONDS // per_tick):
-            stream = f"late_{number}"
-            waiting.add(asyncio.create_task(_append(jars, stream, per_tick, committed)))
-            await asyncio.sleep(max(0.0, started + number * tick - time.perf_counter()))
-        await asyncio.gather(*waiting)
-        await asyncio.sleep(1)
-    for task in (listening, running):
-        task.cancel()
-    await asyncio.gather(listening, running, return_exceptions=True)
+    async with RedisWake(stack.redis_url, CHANNEL, listen=False) as wake, _jars(database, wake) as jars:
+        warming: dict[bytes, float] = {}
+        await _appended(jars, pace, 1, warming)
+        await _arrived(warming, seen)
+        before = sum(publisher.cpu_times()[:2])
+        await _appended(jars, pace, RATE_SECONDS, committed)
+        await _arrived(committed, seen)
+        used = sum(publisher.cpu_times()[:2]) - before
+    listening.cancel()
+    await asyncio.gather(listening, return_exceptions=True)
     await consumer.stop()
-    late = sorted(1000 * (seen[key] - at) for key, at in committed.items() if key in seen)
-    return late[len(late) // 2], late[int(0.99 * len(late))]
+    pin(SERVER_CORE)
+    late = sorted(1000 * (seen[key] - at) for key, at in committed.items())
+    return Kept(late[len(late) // 2], late[int(0.99 * len(late))], 1e6 * used / (len(committed) * pace.per_append))
+
+
+async def idle(publisher: psutil.Process) -> float:
+    """Percent of a core that it takes while nothing happens."""
+    await asyncio.sleep(2)
+    before = sum(publisher.cpu_times()[:2])
+    await asyncio.sleep(IDLE_SECONDS)
+    return 100 * (sum(publisher.cpu_times()[:2]) - before) / IDLE_SECONDS
+
+
+@asynccontextmanager
+async def _jars(database: Database, wake: RedisWake) -> AsyncIterator[Aggregates[Jar, JarEvent]]:
+    async with open_store(StoreSettings(database.app, b"k" * 32), [], {}, wake) as (store, _):
+        yield Aggregates(PLAIN_JAR, store)
+
+
+async def _appended(jars: Aggregates[Jar, JarEvent], pace: Pace, seconds: float, committed: dict[bytes, float]) -> None:
+    """Open loop: an append begins when it is due, whether those before it are answered or not."""
+    started, tick = time.perf_counter(), pace.per_append / pace.rate
+    waiting: set[asyncio.Task[None]] = set()
+    for number in range(int(pace.rate * seconds) // pace.per_append):
+        await asyncio.sleep(max(0.0, started + number * tick - time.perf_counter()))
+        waiting.add(asyncio.create_task(_append(jars, f"late_{secrets.token_hex(8)}", pace.per_append, committed)))
+    await asyncio.gather(*waiting)
+
+
+async def _arrived(committed: Mapping[bytes, float], seen: Mapping[bytes, float]) -> None:
+    """Wait until every stream was seen."""
+    until = time.perf_counter() + PATIENCE_SECONDS
+    while missing := committed.keys() - seen.keys():
+        if time.perf_counter() > until:
+            raise RuntimeError(f"{len(missing)} of {len(committed)} streams did not come")
+        await asyncio.sleep(0.05)
 
 
 async def _append(jars: Aggregates[Jar, JarEvent], stream: str, events: int, committed: dict[bytes, float]) -> None:

@@ -21,10 +21,15 @@ PLAIN_JAR = replace(JAR, states=lambda _event, _state, _version: ())  # events o
 async def seed(database: Database, events: int, *, views: Sequence[View] = ()) -> None:
     """Fill a fresh database with public events over 500 streams, and the inline views that are asked for."""
     await migrate(database.owner, NO_MIGRATIONS, views)
+    await more(database, events, views=views)
+    db = await asyncpg.connect(database.owner)
+    await db.execute("ANALYZE es.events")
+    await db.close()
+
+
+async def more(database: Database, events: int, *, views: Sequence[View] = ()) -> None:
+    """Append more events to it."""
     async with open_store(StoreSettings(database.app, b"k" * 32, transaction_seconds=30), views, {}, LocalWake()) as (store, _):
         jars: Aggregates[Jar, JarEvent] = Aggregates(PLAIN_JAR, store)
         for number in range(events // PER_APPEND):
             await jars.decide(f"jar_{number % STREAMS}", lambda _: [Filled(1)] * PER_APPEND, context())
-    db = await asyncpg.connect(database.owner)
-    await db.execute("ANALYZE es.events")
-    await db.close()

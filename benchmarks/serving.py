@@ -6,8 +6,9 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager
+from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -77,14 +78,26 @@ async def product_with_keys(stack: RealStack) -> AsyncIterator[Running]:
 @contextmanager
 def spawned(module: str, *arguments: str, environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
     """A module of ours as a process on the server's core, ended with the block."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", module, *arguments], cwd=ROOT, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}
-    )
+    with launched(sys.executable, "-m", module, *arguments, environment=environment) as process:
+        yield process
+
+
+@contextmanager
+def launched(*argv: str, environment: Mapping[str, str] | None = None, log: Path | None = None) -> Iterator[psutil.Process]:
+    """A program on the server's core, ended with the block together with what it started; its words go to ours, or to a log."""
+    with log.open("wb") if log else nullcontext() as out:
+        process = subprocess.Popen(
+            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(environment or {})},
+            start_new_session=True,
+        )  # fmt: skip
     try:
         yield server_core(process.pid)
     finally:
-        process.terminate()
-        process.wait(20)
+        for sign in (signal.SIGTERM, signal.SIGKILL):
+            with suppress(ProcessLookupError):
+                os.killpg(process.pid, sign)
+            with suppress(subprocess.TimeoutExpired):
+                process.wait(20)
 
 
 @contextmanager
@@ -95,14 +108,15 @@ def hello() -> Iterator[tuple[str, psutil.Process]]:
         yield f"http://127.0.0.1:{port}/", process
 
 
-async def until_answers(url: str) -> None:
-    """Wait for a server that was just started."""
+async def until_answers(url: str, process: psutil.Process | None = None, seconds: float = 20, status: int | None = None) -> None:
+    """Wait for a server that was just started, for any answer or for this one. Raises TimeoutError; RuntimeError if it ends."""
+    until = time.monotonic() + seconds
     async with httpx2.AsyncClient() as http:
-        for _ in range(200):
-            try:
-                await http.get(url)
-            except httpx2.TransportError:
-                await asyncio.sleep(0.05)
-            else:
-                return
+        while time.monotonic() < until:
+            with suppress(httpx2.TransportError):
+                if (await http.get(url)).status_code == status or status is None:
+                    return
+            if process and process.status() == psutil.STATUS_ZOMBIE:
+                raise RuntimeError(f"{url}: its process has ended")
+            await asyncio.sleep(0.05)
     raise TimeoutError(url)

@@ -6,23 +6,32 @@ import sys
 
 from rich.console import Console
 
-from benchmarks.growth.curves import save
-from benchmarks.measure import QUICK
+from benchmarks import measure
+from benchmarks.__main__ import table
+from benchmarks.growth import curves
 from benchmarks.serving import chosen, pinned_stack
 
-CASES = ("keys", "streams", "overview", "backlog", "verifiers", "memory")
+CASES = ("keys", "streams", "overview", "backlog", "verifiers", "memory", "debezium")  # the last one changes the PostgreSQL
 
 
 def main() -> int:
-    """Run the chosen cases, all of them when none is named."""
+    """Run the chosen cases, all of them when none is named. A case that cannot run says why and the others go on."""
     console = Console(width=130)
     with pinned_stack() as stack:
         for name in chosen(CASES):
             console.print(f"[dim]{name} …[/]")
-            curve = asyncio.run(importlib.import_module(f"benchmarks.growth.{name}").run(stack))
-            for line, values in curve.lines.items():
-                console.print(f"{line:40}", *(f"{value:12,.2f}" for value in values))
-            console.print(f"[dim]{'a quick run is not kept' if QUICK else save(curve)}[/]")
+            try:
+                found = asyncio.run(importlib.import_module(f"benchmarks.growth.{name}").run(stack))
+            except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
+                console.print(f"[red]{name} was not run: {error!r}[/]")
+                continue
+            if isinstance(found, curves.Curve):
+                for line, values in found.lines.items():
+                    console.print(f"{line:40}", *(f"{value:12,.2f}" for value in values))
+                console.print(f"[dim]{'a quick run is not kept' if measure.QUICK else curves.save(found)}[/]")
+            else:
+                console.print(table(found))
+                console.print(f"[dim]{measure.save(found, f'growth-{name}')}[/]")
     return 0
 
 
