@@ -20,6 +20,7 @@ from benchmarks.measure import LOAD_CORE, ROUNDS, SERVER_CORE, Figure, figure, i
 from benchmarks.relaying import CHANNEL
 from benchmarks.seed import PLAIN_JAR, seed
 from benchmarks.serving import spawned
+from shared.relay.cursor import rewind
 from shared.relay.gauges import Gauges
 from shared.relay.relay import Relay, RelaySettings, topics_of
 from shared.store.aggregates import Aggregates
@@ -95,7 +96,7 @@ def _goal(theirs: list[float]) -> float:
 async def relayed(stack: RealStack, database: Database, events: int) -> float:
     """Events a second from a log of so many to Kafka."""
     db = await asyncpg.connect(database.owner)
-    await db.execute("DELETE FROM es.relay")
+    await rewind(db, 0)
     head = await db.fetchval("SELECT max(position) FROM es.events")
     wake = LocalWake()
     relay = Relay(RelaySettings(database.app, stack.bootstrap, topics_of("registry")), wake, Gauges(CollectorRegistry()))
