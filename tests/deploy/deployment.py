@@ -60,27 +60,29 @@ def left_behind(project: str) -> list[str]:
 class Deployment:
     """One project of docker-compose. Names, ports and folders of its own, so that it stands beside any other."""
 
-    def __init__(self, project: str, folder: Path, **told: str) -> None:
-        self.project, self._folder = project, folder
+    def __init__(self, project: str, folder: Path, told: Mapping[str, str] | None = None, clone: Path = ROOT) -> None:
+        """A project of this clone, or of another one, which is told these variables."""
+        self.project, self._clone = project, clone
         self.overlays: tuple[str, ...] = ()
         kept = folder / "ports.json"
         if not kept.exists():
             kept.write_text(json.dumps(free_ports(4)), "utf-8")
-        self.port, self._postgres, self._redis, self._kafka = json.loads(kept.read_text("utf-8"))
+        self.port, *stores = json.loads(kept.read_text("utf-8"))
+        self.published = dict(zip(("postgres", "redis", "kafka"), stores, strict=True))
         mails = folder / "mail"
         mails.mkdir(exist_ok=True)
         mails.chmod(0o777)  # the catcher runs as a user that this machine does not know
         self._environment = {
-            "LATCHKEY_PORT": str(self.port), "TEST_POSTGRES_PORT": str(self._postgres), "TEST_REDIS_PORT": str(self._redis),
-            "TEST_KAFKA_PORT": str(self._kafka), "TEST_MAIL": str(mails), "COMPOSE_PROFILES": "dev",
+            **{f"TEST_{store.upper()}_PORT": str(port) for store, port in self.published.items()},
+            "LATCHKEY_PORT": str(self.port), "TEST_MAIL": str(mails), "COMPOSE_PROFILES": "dev",
             "VERIFIER_BOUND_MS": "30000",  # two cores that also build and test: what is judged here is not how quick they are
-            **told,
+            **(told or {}),
         }  # fmt: skip
 
     def compose(self, *words: str, check: bool = True, told: Mapping[str, str] | None = None) -> subprocess.CompletedProcess[str]:
         """Run `docker compose …` and return what it printed; its failure is the test's unless `check` is false."""
         command, given = self._command(*words), {**os.environ, **self._environment, **(told or {})}
-        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=ROOT, env=given, stdin=subprocess.DEVNULL)
+        done = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self._clone, env=given, stdin=subprocess.DEVNULL)
         said = f"{' '.join(command)}\n{done.stdout[-4000:]}{done.stderr[-4000:]}"
         assert not check or done.returncode == 0, said + self._last_words(words)
         return done
@@ -92,7 +94,7 @@ class Deployment:
     def streamed(self, *words: str, given: bytes = b"") -> bytes:
         """The same, with bytes on both ends."""
         told = {**os.environ, **self._environment}
-        return subprocess.run(self._command(*words), check=True, capture_output=True, cwd=ROOT, env=told, input=given).stdout
+        return subprocess.run(self._command(*words), check=True, capture_output=True, cwd=self._clone, env=told, input=given).stdout
 
     def _command(self, *words: str) -> list[str]:
         files = [word for name in ("docker-compose.yml", "tests/deploy/ports.yml", *self.overlays) for word in ("-f", name)]
@@ -169,15 +171,15 @@ class Deployment:
 
     def kafka(self, user: str, password: str) -> KafkaAccess:
         """Kafka, as this user."""
-        return KafkaAccess(f"127.0.0.1:{self._kafka}", user, password)
+        return KafkaAccess(f"127.0.0.1:{self.published['kafka']}", user, password)
 
     def postgres(self, role: str, password: str, database: str) -> str:
         """PostgreSQL, as this role."""
-        return f"postgres://{role}:{password}@127.0.0.1:{self._postgres}/{database}"
+        return f"postgres://{role}:{password}@127.0.0.1:{self.published['postgres']}/{database}"
 
     def redis(self, user: str, password: str) -> str:
         """Redis, as this user."""
-        return f"redis://{user}:{password}@127.0.0.1:{self._redis}/0"
+        return f"redis://{user}:{password}@127.0.0.1:{self.published['redis']}/0"
 
     @cached_property
     def _reader(self) -> str:
@@ -197,6 +199,30 @@ class Deployment:
             )
             for name in SERVICES
         }
+
+
+@contextmanager
+def another(
+    deployment: Deployment, folder: Path, *overlays: str, told: Mapping[str, str] | None = None, clone: Path = ROOT
+) -> Iterator[Deployment]:
+    """One more, named after its folder and not up yet; nothing of it is left afterwards."""
+    folder.mkdir(exist_ok=True)
+    made = Deployment(f"{deployment.project}-{folder.name}", folder, told, clone)
+    made.overlays = overlays
+    try:
+        yield made
+    finally:
+        made.down()
+
+
+@contextmanager
+def alone(deployment: Deployment) -> Iterator[None]:
+    """The deployment rests meanwhile: a machine need not carry two."""
+    deployment.compose("stop", "-t", "10")
+    try:
+        yield
+    finally:
+        deployment.up()
 
 
 @contextmanager
