@@ -109,14 +109,14 @@ def test_bytes_that_are_no_envelope_are_named_so(raw: bytes) -> None:
         decode(raw)
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.sampled_from(sorted(json.loads(frozen()))), JSON)
 def test_an_envelope_is_read_or_named_bad_whatever_is_in_it(name: str, value: object) -> None:
     with contextlib.suppress(BadEnvelope, UnknownMajorVersion):
         assert decode(document(**{name: value})).subject
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.binary(max_size=40))
 def test_any_bytes_are_named_bad(raw: bytes) -> None:
     with pytest.raises(BadEnvelope):

@@ -101,7 +101,7 @@ def test_a_ring_comes_back_as_it_was_written() -> None:
 RING = json.loads(encode_ring(RingRecord("kr_1", 7, (PAIR,))))
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(st.sampled_from(sorted(RING["data"]["pairs"][0])), JSON)
 def test_a_ring_is_read_whole_or_named_unreadable(name: str, value: object) -> None:
     changed = json.loads(json.dumps(RING))

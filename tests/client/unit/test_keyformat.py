@@ -9,7 +9,7 @@ from latchkey.keyformat import Environment, Kind, key_digest, last_four, make_ke
 SECRET = make_key(Kind.SECRET, Environment.LIVE, bytes(range(32)))
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.sampled_from(Kind), st.sampled_from(Environment), st.binary(min_size=32, max_size=32))
 def test_a_made_key_says_what_it_is(kind: Kind, environment: Environment, entropy: bytes) -> None:
     text = make_key(kind, environment, entropy)
@@ -17,7 +17,7 @@ def test_a_made_key_says_what_it_is(kind: Kind, environment: Environment, entrop
     assert len(text) == 60
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.integers(0, len(SECRET) - 1), st.sampled_from(base62.ALPHABET))
 def test_one_wrong_character_is_no_key(place: int, character: str) -> None:
     typo = SECRET[:place] + character + SECRET[place + 1 :]
@@ -53,7 +53,7 @@ def test_the_digest_covers_prefix_and_body_but_not_the_checksum() -> None:
     assert last_four(SECRET) == SECRET[56:]
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(st.lists(st.integers(0, 2**128 - 1), min_size=2, max_size=5))
 def test_base62_sorts_as_its_numbers_do(numbers: list[int]) -> None:
     texts = [base62.encode(number, 22) for number in numbers]

@@ -74,7 +74,7 @@ def test_what_cannot_be_read_is_put_aside_without_a_stream() -> None:
     assert (steps(plan), put_aside(plan)) == ([("a", 1)], [(5, Reason.UNREADABLE)])
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @given(st.lists(st.tuples(st.sampled_from("ab"), st.integers(1, 6)), max_size=25), st.integers(1, 5))
 def test_any_order_with_any_duplicates_applies_each_version_once_in_order(events: list[tuple[str, int]], batch: int) -> None:
     seen: dict[str, int] = {}

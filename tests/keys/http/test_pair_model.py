@@ -91,7 +91,7 @@ class Both:
         return new_pair(str(len(self._made)))
 
 
-@settings(max_examples=8, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
+@settings(max_examples=8, suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow])
 @given(steps=STEPS)
 def test_service_and_aggregate_agree_after_every_step(steps: list[tuple[str, int]], settings_without_identity: Settings) -> None:
     asyncio.run(_walk(steps, settings_without_identity))

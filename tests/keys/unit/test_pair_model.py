@@ -112,5 +112,5 @@ class OneRing(RuleBasedStateMachine):
         return {record.pair_id: judge(record, Kind.SECRET, self.now, origin=None, ip=None, scope=None) for record in records}
 
 
-OneRing.TestCase.settings = settings(max_examples=8, stateful_step_count=20, deadline=None)
+OneRing.TestCase.settings = settings(max_examples=8, stateful_step_count=20)
 TestOneRing = OneRing.TestCase

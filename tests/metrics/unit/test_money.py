@@ -56,7 +56,7 @@ def test_what_is_no_amount_is_refused_with_its_own_code(amount: str, currency: s
     assert [fault.code for fault in faults(amount, currency)] == [code]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CURRENCIES, st.integers(0, 10**MOST_DIGITS - 1))
 def test_every_number_of_minor_units_survives(currency: str, units: int) -> None:
     amount = f"{Decimal(units).scaleb(-EXPONENTS[currency]):f}"
@@ -65,7 +65,7 @@ def test_every_number_of_minor_units_survives(currency: str, units: int) -> None
     assert exact(amount, currency).as_tuple().exponent == -EXPONENTS[currency]
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(CURRENCIES, st.text(max_size=20))
 def test_no_text_is_both_without_fault_and_not_a_decimal(currency: str, text: str) -> None:
     if not faults(text, currency):

@@ -123,7 +123,7 @@ def test_a_series_has_an_end() -> None:
         starts(Range(date(1990, 1, 1), TODAY), Bucket.HOUR, BERLIN)
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ZONES, DAYS)
 def test_a_day_of_every_zone_is_made_of_whole_cells(zone: ZoneInfo, day: date) -> None:
     found = span(Range(day, day), zone)
@@ -131,7 +131,7 @@ def test_a_day_of_every_zone_is_made_of_whole_cells(zone: ZoneInfo, day: date) -
         assert (edge - datetime(1990, 1, 1, tzinfo=UTC)) % QUARTER == timedelta()
 
 
-@settings(max_examples=30, deadline=None)
+@settings(max_examples=30)
 @given(ZONES, DAYS, st.sampled_from(list(Bucket)))
 def test_points_follow_one_another_and_cover_the_days(zone: ZoneInfo, day: date, bucket: Bucket) -> None:
     chosen = Range(day, day + timedelta(days=3))

@@ -44,7 +44,7 @@ def happened(details: Details, key: Key, picks: list[int]) -> list[TransactionEv
     return events
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(HISTORIES)
 def test_the_sum_of_changes_equals_the_recount(histories: list[tuple[Details, Key, list[int]]]) -> None:
     streams = [happened(*history) for history in histories]

@@ -34,7 +34,7 @@ def test_every_single_step_is_allowed() -> None:
     assert all(may_move(start, end) for start, ends in STEPS.items() for end in ends)
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(STATUSES, STATUSES)
 def test_a_move_is_allowed_only_where_steps_lead(present: Status, wanted: Status) -> None:
     if may_move(present, wanted):
@@ -42,7 +42,7 @@ def test_a_move_is_allowed_only_where_steps_lead(present: Status, wanted: Status
         assert wanted is not present
 
 
-@settings(max_examples=40, deadline=None)
+@settings(max_examples=40)
 @given(STATUSES, STATUSES)
 def test_only_a_dispute_leads_back(present: Status, wanted: Status) -> None:
     if may_move(present, wanted) and may_move(wanted, present):

@@ -91,7 +91,7 @@ def test_s20_different_names_stay_different() -> None:
     assert len({folded(name) for name in ("Corner Shop", "Corner Shop 2", "CornerShop", "東京店", "大阪店")}) == 5
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=60)
 @examples(st.text(min_size=1, max_size=40))
 def test_folding_is_done_once_and_for_all(text: str) -> None:
     assert folded(folded(text)) == folded(text)

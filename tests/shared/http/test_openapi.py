@@ -36,7 +36,7 @@ class Credentials:
 
 
 @SCHEMA.parametrize()
-@hypothesis_settings(max_examples=25, deadline=None, suppress_health_check=list(HealthCheck), database=None)
+@hypothesis_settings(max_examples=25, suppress_health_check=list(HealthCheck), database=None)
 def test_every_answer_is_described(case: Any) -> None:
     case.call_and_validate()
 
