@@ -25,15 +25,7 @@ async def run(stack: RealStack) -> list[Figure]:
         token = await running.developer.machine_token()
         over_http, locally = [], []
         for _ in range(WARM_UP + TIMES):
-            app = await running.developer.add_app()
-            pair = await _generate(running, app["app_id"])
-            key = pair["secret_key"]
-            await verifier.check_fresh(key)
-            answer = await running.developer.call(
-                "POST", "keys", f"/v1/apps/{app['app_id']}/keys/{pair['pair_id']}/revoke", json={"reason": "bench"}
-            )
-            answered = time.perf_counter()
-            answer.raise_for_status()
+            key, answered = await revoked(running, verifier)
 
             async def asked(key: str = key) -> bool:
                 return await _verdict(running, token, key) == "REVOKED"
@@ -64,9 +56,19 @@ async def _until(refused: Callable[[], Awaitable[bool]], answered: float) -> flo
     return 1000 * (time.perf_counter() - answered)
 
 
-async def _generate(running: Running, app_id: str) -> dict[str, str]:
-    made: dict[str, str] = await running.developer.generate(app_id)
-    return made
+async def revoked(running: Running, *verifiers: LocalVerifier) -> tuple[str, float]:
+    """A key that all of these knew and that was revoked, and the moment (`perf_counter`) at which that was answered."""
+    developer = running.developer
+    app = await developer.add_app()
+    await developer.heard("keys", f"/v1/apps/{app['app_id']}/keys", _GIVE_UP)
+    pair = await developer.generate(app["app_id"])
+    key: str = pair["secret_key"]
+    await asyncio.gather(*(verifier.check_fresh(key) for verifier in verifiers))
+    path = f"/v1/apps/{app['app_id']}/keys/{pair['pair_id']}/revoke"
+    answer = await developer.call("POST", "keys", path, json={"reason": "bench"})
+    answered = time.perf_counter()
+    answer.raise_for_status()
+    return key, answered
 
 
 async def _verdict(running: Running, token: str, key: str) -> str:

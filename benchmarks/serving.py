@@ -8,7 +8,7 @@ import sys
 import tempfile
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager, contextmanager, nullcontext, suppress
+from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -83,13 +83,9 @@ def spawned(module: str, *arguments: str, environment: Mapping[str, str] | None 
 
 
 @contextmanager
-def launched(*argv: str, environment: Mapping[str, str] | None = None, log: Path | None = None) -> Iterator[psutil.Process]:
-    """A program on the server's core, ended with the block together with what it started; its words go to ours, or to a log."""
-    with log.open("wb") if log else nullcontext() as out:
-        process = subprocess.Popen(
-            argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=out, stderr=out, env={**os.environ, **(environment or {})},
-            start_new_session=True,
-        )  # fmt: skip
+def launched(*argv: str, environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
+    """A program on the server's core, ended with the block together with what it started."""
+    process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}, start_new_session=True)
     try:
         yield server_core(process.pid)
     finally:

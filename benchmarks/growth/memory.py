@@ -5,7 +5,6 @@ import itertools
 import secrets
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import UTC, datetime
 
 import httpx2
 import psutil
@@ -14,6 +13,7 @@ from benchmarks.growth.curves import Curve
 from benchmarks.measure import QUICK
 from benchmarks.serving import Running, product_with_keys
 from stack.testing import RealStack
+from tests.people import transaction
 
 MINUTES = 1 if QUICK else 30
 MOST_REFUSED = 0.05
@@ -58,12 +58,7 @@ async def _mixed(running: Running) -> list[tuple[float, Callable[[], Awaitable[o
         await person.http.post(f"{product.at['keys']}/v1/keys/verify", json={"key": secrets.token_hex(20)}, headers=machine)
 
     async def sell() -> None:
-        now = datetime.now(UTC).isoformat()
-        items = [
-            {"transaction_id": f"m-{next(serial)}", "amount": "9.99", "currency": "EUR", "status": "succeeded", "occurred_at": now}
-            for _ in range(50)
-        ]
-        (await person.record(key, *items)).raise_for_status()
+        (await person.record(key, *(transaction(next(serial)) for _ in range(50)))).raise_for_status()
 
     async def rotate() -> None:
         app = await person.add_app()

@@ -2,14 +2,15 @@
 
 import asyncio
 import os
+import time
 from collections.abc import Sequence
-from functools import partial
 
 from latchkey.judging import Code
 from latchkey.verifier import LocalVerifier
 
 from benchmarks.growth.curves import Curve
 from benchmarks.measure import QUICK
+from benchmarks.revoke import revoked
 from benchmarks.serving import Running, product_with_keys
 from stack.testing import RealStack
 
@@ -43,21 +44,9 @@ async def run(stack: RealStack) -> Curve:
 
 
 async def _lateness(running: Running, verifiers: Sequence[LocalVerifier]) -> float:
-    app = await running.developer.add_app()
-    await running.developer.heard("keys", f"/v1/apps/{app['app_id']}/keys", GIVE_UP_SECONDS)
-    pair = await running.developer.generate(app["app_id"])
-    await asyncio.gather(*(verifier.check_fresh(pair["secret_key"]) for verifier in verifiers))
-    path = f"/v1/apps/{app['app_id']}/keys/{pair['pair_id']}/revoke"
-    (await running.developer.call("POST", "keys", path, json={"reason": "bench"})).raise_for_status()
-    now = asyncio.get_running_loop().time
-    answered = now()
-    refused = partial(_refused, verifiers, pair["secret_key"])
-    while not refused():
-        if now() - answered > GIVE_UP_SECONDS:
+    key, answered = await revoked(running, *verifiers)
+    while any(verifier.check(key).code is not Code.REVOKED for verifier in verifiers):
+        if time.perf_counter() - answered > GIVE_UP_SECONDS:
             raise TimeoutError
         await asyncio.sleep(0.0005)
-    return 1000 * (now() - answered)
-
-
-def _refused(verifiers: Sequence[LocalVerifier], key: str) -> bool:
-    return all(verifier.check(key).code is Code.REVOKED for verifier in verifiers)
+    return 1000 * (time.perf_counter() - answered)

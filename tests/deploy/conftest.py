@@ -27,6 +27,11 @@ async def http() -> AsyncIterator[httpx2.AsyncClient]:
 @pytest.fixture
 async def ledger(deployment: Deployment, http: httpx2.AsyncClient) -> Ledger:
     """A fresh app of a fresh account, and nothing written to it yet."""
+    return await opened(deployment, http)
+
+
+async def opened(deployment: Deployment, http: httpx2.AsyncClient) -> Ledger:
+    """The ledger of a fresh app there."""
     developer = Developer(deployment, http)
     app, pair = await developer.everything(patience=60)
     return Ledger(developer, app["app_id"], pair["secret_key"])

@@ -7,10 +7,11 @@ from collections.abc import Iterator
 import httpx2
 import pytest
 
+from tests.deploy.conftest import opened
 from tests.deploy.deployment import Deployment, alone, another
 from tests.faults.conftest import under_load
 from tests.faults.ledger import Ledger, check
-from tests.people import FORM, Developer
+from tests.people import FORM
 
 pytestmark = [pytest.mark.containers, pytest.mark.long, pytest.mark.timeout(1800)]
 PATIENCE = 180.0
@@ -28,9 +29,7 @@ def small(deployment: Deployment, tmp_path_factory: pytest.TempPathFactory) -> I
 @pytest.fixture
 async def written(small: Deployment, http: httpx2.AsyncClient) -> Ledger:
     """Something to lose."""
-    developer = Developer(small, http)
-    app, pair = await developer.everything(patience=60)
-    return Ledger(developer, app["app_id"], pair["secret_key"])
+    return await opened(small, http)
 
 
 def fill(small: Deployment, store: str) -> None:
