@@ -74,7 +74,7 @@ def pytest_configure() -> None:
     """Let SIGTERM, such as `timeout` sends, end the run in order: the stack it started is stopped. No example is timed by the clock."""
     settings.register_profile("latchkey", deadline=None)
     settings.load_profile("latchkey")
-    signal.signal(signal.SIGTERM, lambda *_: pytest.exit("told to end by SIGTERM"))
+    signal.signal(signal.SIGTERM, lambda *_: pytest.exit(f"told to end by SIGTERM, in {os.environ.get('PYTEST_CURRENT_TEST', 'no test')}"))
 
 
 def pytest_sessionfinish(session: pytest.Session) -> None:

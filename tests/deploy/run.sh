@@ -9,6 +9,7 @@ if ! docker info >/dev/null 2>&1; then
     [ "${REQUIRE_BACKEND:-}" != containers ]
     exit
 fi
+trap 'exit 143' TERM  # after pytest, which clears away when it is told to end
 if [ -n "${1:-}" ]; then
     exec .venv/bin/pytest -q -m containers "$1"
 fi
