@@ -57,7 +57,12 @@ release: $(READY)  ## wheels, images, bills of materials and licences into dist/
 
 audit: $(READY)  ## ask PyPI whether a locked dependency has a known hole
 	@$(IN)uv export --quiet --frozen --no-dev --no-emit-workspace --all-packages --format requirements.txt > .venv/audited.txt
-	$(IN)uv tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes -r .venv/audited.txt
+	said=$$($(IN)uv tool run --quiet pip-audit@2.10.1 --strict --disable-pip --require-hashes -r .venv/audited.txt 2>&1) && ended=0 || ended=$$?
+	echo "$$said"
+	if [[ $$said == *"not found on PyPI"* ]]; then
+		echo "✗ Nothing was audited: whoever answers for PyPI on this machine does not offer its vulnerability API." >&2
+	fi
+	exit $$ended
 
 check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit tests
 	@$(IN)ruff format --check .
