@@ -41,16 +41,8 @@ LATE_SECONDS: Final = 30.0
 _BACK_OFF: Final = (0.5, 30.0)
 _FORGET_SECONDS: Final = 3_600.0
 _FIGURES: Final = (
-    "lag_records",
-    "age_seconds",
-    "applied",
-    "duplicates",
-    "unknown",
-    "parked",
-    "failures",
-    "remade_topics",
-    "retention_gaps",
-)
+    "lag_records", "age_seconds", "applied", "duplicates", "unknown", "parked", "failures", "remade_topics", "retention_gaps",
+)  # fmt: skip
 _log: Final = logging.getLogger(__name__)
 
 
@@ -133,15 +125,9 @@ class Worker:
     """
 
     def __init__(
-        self,
-        parts: Sequence[Part],
-        registry: CollectorRegistry,
-        *,
-        host: str,
-        port: int,
-        drain_seconds: float = 20.0,
+        self, parts: Sequence[Part], registry: CollectorRegistry, *, host: str, port: int, drain_seconds: float = 20.0,
         checks: Sequence[Check] = (),
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._parts, self._host, self._port, self._drain = parts, host, port, drain_seconds
         self._failing: dict[str, str] = {}
         self._stopping = asyncio.Event()

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable, Sequence
 
 from latchkey.directory import Directory
-from latchkey.keyformat import Kind, covered
+from latchkey.keyformat import Kind
 
 from benchmarks.growth.curves import Curve
 from benchmarks.pure import key, ring
@@ -22,27 +22,20 @@ async def run(_: RealStack) -> Curve:
         for number in range(rings, size // 2):
             directory.put(ring(number))
         rings = size // 2
-        known = [_body(number * (rings // min(rings, ASKED))) for number in range(min(rings, ASKED) // 2)]
-        unknown = [_body(-1 - number) for number in range(ASKED)]
+        known = [key(Kind.SECRET, number * (rings // min(rings, ASKED))) for number in range(min(rings, ASKED) // 2)]
+        unknown = [key(Kind.SECRET, -1 - number) for number in range(ASKED)]
         lines["asked for the first time"].append(_micros(directory, known, 1))
         lines["in use"].append(_micros(directory, known))
         lines["unknown"].append(_micros(directory, unknown))
     return Curve("keys", "One look-up", "keys held", "µs of CPU", SIZES, lines)
 
 
-def _micros(directory: Directory, bodies: Sequence[bytes], rounds: int = ROUNDS) -> float:
-    look_up: Callable[[bytes], object] = directory.look_up
+def _micros(directory: Directory, texts: Sequence[str], rounds: int = ROUNDS) -> float:
+    look_up: Callable[[str], object] = directory.look_up
     took = []
     for _ in range(rounds):
         started = time.process_time()
-        for body in bodies:
-            look_up(body)
-        took.append(1e6 * (time.process_time() - started) / len(bodies))
+        for text in texts:
+            look_up(text)
+        took.append(1e6 * (time.process_time() - started) / len(texts))
     return min(took)
-
-
-def _body(number: int) -> bytes:
-    body = covered(key(Kind.SECRET, number))
-    if body is None:
-        raise RuntimeError(number)
-    return body

@@ -6,7 +6,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from latchkey.index import Index
-from latchkey.keyformat import Environment, Kind, ParsedKey, covered, prefix_of
+from latchkey.keyformat import CHECK, LENGTH, Environment, Kind, is_whole, prefix_of
 from latchkey.packing import pack, unpack
 from latchkey.rings import PairRecord, RingRecord
 
@@ -14,15 +14,12 @@ _MOST_AT_HAND: Final = 16_384  # keys, of some 700 bytes
 
 
 class Entry(NamedTuple):
-    """One key of a pair: the pair, and what the key's prefix has to say."""
+    """One key of a pair: the pair, and what the key's prefix and its last six characters have to say."""
 
     record: PairRecord
     kind: Kind
     environment: Environment
-    prefix: bytes
-
-
-_PREFIXES = {(kind, environment): prefix_of(kind, environment) for kind in Kind for environment in Environment}
+    checksum: str
 
 
 @dataclass(slots=True)
@@ -68,26 +65,28 @@ class Directory:
         if held is not None:
             self._forget(name, number, held)
 
-    def find(self, key: ParsedKey) -> PairRecord | None:
-        """The pair that this key is one half of; the record's kind and environment must be those the key's prefix claims."""
-        body = covered(key.text)
-        entry = None if body is None else self.look_up(body)
-        return None if entry is None else entry.record
+    def look_up(self, text: str) -> Entry | None:
+        """The key that this text is, if it is one that is held: on the path of every request.
 
-    def look_up(self, body: bytes) -> Entry | None:
-        """The same for the bytes that the checksum covers, on the path of every request."""
-        digest = sha256(body).digest()
-        entry = self._at_hand.get(digest) or self._fetched(digest)
-        # The digest covers the prefix, so this can only differ when a record was written wrongly; then it is nobody's key.
-        return entry if entry is not None and body.startswith(entry.prefix) else None
+        That of a key at hand is known to begin and to end as it should: its checksum is compared, which is cheaper than making it.
+        """
+        if len(text) != LENGTH or not text.isascii():
+            return None
+        digest = sha256(text[:-CHECK].encode()).digest()
+        entry = self._at_hand.get(digest) or self._fetched(text, digest)
+        return entry if entry is not None and text.endswith(entry.checksum) else None
 
-    def _fetched(self, digest: bytes) -> Entry | None:
+    def _fetched(self, text: str, digest: bytes) -> Entry | None:
+        if not is_whole(text):
+            return None
         for number in self._by_digest.candidates(digest):
-            for found, entry in _entries(unpack(self._packed[number])):
-                if found == digest:
+            for found, pair, kind in _halves(unpack(self._packed[number])):
+                environment = Environment(pair.environment)
+                # The digest covers the prefix, so this can only differ when a record was written wrongly; then it is nobody's key.
+                if found == digest and text.startswith(prefix_of(kind, environment)):
                     if len(self._at_hand) >= _MOST_AT_HAND:
                         self._at_hand.clear()
-                    self._at_hand[digest] = entry
+                    entry = self._at_hand[digest] = Entry(pair, kind, environment, text[-CHECK:])
                     return entry
         return None
 
@@ -125,8 +124,7 @@ def _name(ring_id: str) -> bytes:
     return sha256(ring_id.encode()).digest()
 
 
-def _entries(ring: RingRecord) -> Iterator[tuple[bytes, Entry]]:
+def _halves(ring: RingRecord) -> Iterator[tuple[bytes, PairRecord, Kind]]:
     for pair in ring.pairs:
-        environment = Environment(pair.environment)
-        for kind, digest in ((Kind.PUBLIC, pair.public_digest), (Kind.SECRET, pair.secret_digest)):
-            yield digest, Entry(pair, kind, environment, _PREFIXES[kind, environment])
+        yield pair.public_digest, pair, Kind.PUBLIC
+        yield pair.secret_digest, pair, Kind.SECRET

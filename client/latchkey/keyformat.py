@@ -13,9 +13,9 @@ from latchkey.base62 import PAIRS, encode
 
 ENTROPY_BYTES: Final = 32
 _BODY: Final = 43
-_CHECK: Final = 6
+CHECK: Final = 6
 _PREFIX: Final = len("lk_pk_live_")
-_LENGTH: Final = _PREFIX + _BODY + _CHECK
+LENGTH: Final = _PREFIX + _BODY + CHECK
 
 
 class Kind(StrEnum):
@@ -40,9 +40,6 @@ class ParsedKey(NamedTuple):
     text: str
 
 
-_PREFIXES: Final = {f"lk_{kind}_{environment}_": (kind, environment) for kind in Kind for environment in Environment}
-
-
 def _checksum(covered: bytes) -> str:
     # Two characters at a time: three look-ups instead of six divisions on the path that every request takes.
     high, low = divmod(crc32(covered), 3844)
@@ -54,34 +51,34 @@ def make_key(kind: Kind, environment: Environment, entropy: bytes) -> str:
     """Write the key for 32 random bytes. Raises `ValueError` when there are not exactly 32."""
     if len(entropy) != ENTROPY_BYTES:
         raise ValueError(f"a key is made of {ENTROPY_BYTES} random bytes, not of {len(entropy)}")
-    covered = f"lk_{kind}_{environment}_{encode(int.from_bytes(entropy), _BODY)}"
+    covered = prefix_of(kind, environment) + encode(int.from_bytes(entropy), _BODY)
     return covered + _checksum(covered.encode())
+
+
+def prefix_of(kind: Kind, environment: Environment) -> str:
+    """What a key of this kind and environment begins with."""
+    return f"lk_{kind}_{environment}_"
+
+
+_PREFIXES: Final = {prefix_of(kind, environment): (kind, environment) for kind in Kind for environment in Environment}
 
 
 def parse_key(text: str) -> ParsedKey | None:
     """Return what the text says of itself, or `None` when it is no key: wrong shape or wrong checksum. Looks nothing up."""
     prefix = _PREFIXES.get(text[:_PREFIX])
-    if prefix is None or covered(text) is None or not text[_PREFIX:].isalnum():
+    if prefix is None or not is_whole(text) or not text[_PREFIX:].isalnum():
         return None
     return ParsedKey(prefix[0], prefix[1], text)
 
 
-def covered(text: str) -> bytes | None:
-    """The bytes that the checksum covers, when the text has a key's length and a right checksum; says nothing of its shape."""
-    if len(text) != _LENGTH or not text.isascii():
-        return None
-    body = text[:-_CHECK].encode()
-    return body if text[-_CHECK:] == _checksum(body) else None
-
-
-def prefix_of(kind: Kind, environment: Environment) -> bytes:
-    """What a key of this kind and environment begins with."""
-    return f"lk_{kind}_{environment}_".encode()
+def is_whole(text: str) -> bool:
+    """Whether the text has a key's length and a right checksum; says nothing of its shape."""
+    return len(text) == LENGTH and text.isascii() and text[-CHECK:] == _checksum(text[:-CHECK].encode())
 
 
 def key_digest(text: str) -> bytes:
     """SHA-256 (32 bytes) over everything before the checksum, prefix included: what is stored and looked up instead of the key."""
-    return sha256(text[:-_CHECK].encode()).digest()
+    return sha256(text[:-CHECK].encode()).digest()
 
 
 def last_four(text: str) -> str:

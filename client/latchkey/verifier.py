@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from latchkey.access import KafkaAccess
 from latchkey.beats import boot_clock
 from latchkey.judging import Code, judge
-from latchkey.keyformat import Environment, Kind, ParsedKey, covered, parse_key
+from latchkey.keyformat import Environment, Kind, parse_key
 from latchkey.livetable import LiveTable
 from latchkey.rings import PairRecord, PairStatus
 from latchkey.topics import KEYS_VERIFIER_STATE
@@ -84,11 +84,8 @@ class LocalVerifier:
 
     def check(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key at once. A key made within the last moments may be NOT_FOUND; `check_fresh` waits for those."""
-        body = covered(key_text)
-        if body is None:
-            return _MALFORMED
         now = self._clock()
-        entry = self._table.directory.look_up(body) if now < self._table.until else None
+        entry = self._table.directory.look_up(key_text) if now < self._table.until else None
         if entry is None:
             return self._unknown(key_text, now)
         record, kind, environment, _ = entry
@@ -102,16 +99,15 @@ class LocalVerifier:
         At most 1,024 calls wait; one more, or a wait of more than twice the bound, is STALE_FEED.
         """
         verdict = self.check(key_text, origin=origin, ip=ip, scope=scope)
-        if verdict.code is not Code.NOT_FOUND or verdict.kind is None or verdict.environment is None:
+        if verdict.code is not Code.NOT_FOUND:
             return verdict
-        parsed = ParsedKey(verdict.kind, verdict.environment, key_text)
         called = self._clock()
         if self._waiters >= MAX_WAITERS:
             return verdict._replace(code=Code.STALE_FEED)
         self._waiters += 1
         try:
             known = await self._until(
-                lambda: self._table.complete_to >= called or self._table.directory.find(parsed) is not None, 2 * self._bound
+                lambda: self._table.complete_to >= called or self._table.directory.look_up(key_text) is not None, 2 * self._bound
             )
         finally:
             self._waiters -= 1

@@ -15,8 +15,9 @@ class HotApp(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None: ...
 
-    def at_once(self, scope: Scope, body: bytes) -> bytes | None:
-        """A 200 answer, from its first header to its last byte; None leaves the request, refusals among them, to `__call__`.
+    def at_once(self, scope: Scope, body: bytes, *, settled: bool = False) -> bytes | asyncio.Future[None] | None:
+        """A 200 answer, from its first header to its last byte; None leaves the request, refusals among them, to `__call__`. A future: ask
+        again, then with `settled`, once it is done.
 
         It must not wait, raise, or change anything before it knows that it answers.
         """
@@ -85,14 +86,29 @@ class AtOnce(BoundedHead):
     def data_received(self, data: bytes) -> None:
         """Let a held request be answered; its answer may bring up the next one of those that were sent together."""
         super().data_received(data)
+        self._answer_held()
+
+    def _answer_held(self, *, settled: bool = False) -> None:
         while self._held is not None:
             cycle, self._held = self._held, None
-            usual = not cycle.more_body and cycle.keep_alive and not self.flow.write_paused and not self.transport.is_closing()
-            answer = self._hot[cycle.scope["path"]].at_once(cycle.scope, bytes(cycle.body)) if usual else None
-            if answer is None:
-                super()._start_asgi_task(cycle, self.app)
-            else:
-                self._write(cycle, answer)
+            self._answer(cycle, settled=settled)
+            settled = False
+
+    def _answer(self, cycle: _Cycle, *, settled: bool) -> None:
+        usual = not cycle.more_body and cycle.keep_alive and not self.flow.write_paused and not self.transport.is_closing()
+        hot = self._hot[cycle.scope["path"]]
+        answer = hot.at_once(cycle.scope, bytes(cycle.body), settled=settled) if usual else None
+        if answer is None:
+            super()._start_asgi_task(cycle, self.app)
+        elif isinstance(answer, bytes):
+            self._write(cycle, answer)
+        else:
+            answer.add_done_callback(lambda _: self._settled(cycle))
+
+    def _settled(self, cycle: _Cycle) -> None:
+        if not cycle.disconnected:
+            self._held = cycle
+            self._answer_held(settled=True)
 
     def _write(self, cycle: _Cycle, answer: bytes) -> None:
         pieces = [b"HTTP/1.1 200 OK\r\n"]

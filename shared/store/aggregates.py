@@ -41,15 +41,9 @@ class Aggregates(Generic[S, E]):
         self._cached, self._cache = cached, OrderedDict[str, Loaded[S]]()
 
     async def decide(
-        self,
-        stream_id: str,
-        decision: Callable[[S], Sequence[E]],
-        context: Context,
-        *,
-        note: Note = dict,
-        mails: Callable[[S], Sequence[Mail]] = lambda _state: (),
-        shreds: Collection[str] = (),
-    ) -> Decided[S]:
+        self, stream_id: str, decision: Callable[[S], Sequence[E]], context: Context, *, note: Note = dict,
+        mails: Callable[[S], Sequence[Mail]] = lambda _state: (), shreds: Collection[str] = (),
+    ) -> Decided[S]:  # fmt: skip
         """Decide on one stream and append what was decided; see `decide_together`. `mails` sees the state after the decision."""
         together = await decide_together(
             [Part(self, stream_id, decision)], context, note=note, mails=lambda states: mails(states[0]), shreds=shreds
@@ -140,13 +134,9 @@ class _Extras:
 
 
 async def decide_together(
-    parts: Sequence[Part[Any, Any]],
-    context: Context,
-    *,
-    note: Note = dict,
-    mails: Callable[[Sequence[Any]], Sequence[Mail]] = lambda _states: (),
-    shreds: Collection[str] = (),
-) -> list[Decided[Any]]:
+    parts: Sequence[Part[Any, Any]], context: Context, *, note: Note = dict,
+    mails: Callable[[Sequence[Any]], Sequence[Mail]] = lambda _states: (), shreds: Collection[str] = (),
+) -> list[Decided[Any]]:  # fmt: skip
     """Decide on several streams and commit all of it or nothing; the streams are answered in the order of `parts`.
 
     A decision is made again, at most three times, when another writer was faster; with `context.expected` (about the first part)
@@ -228,13 +218,9 @@ async def _append(parts: Sequence[Part[Any, Any]], write: Write) -> None:
 
 
 def _write(
-    drafts: Sequence[Draft[Any]],
-    loaded: Sequence[Loaded[Any]],
-    context: Context,
-    extras: _Extras,
-    needs: frozenset[str],
+    drafts: Sequence[Draft[Any]], loaded: Sequence[Loaded[Any]], context: Context, extras: _Extras, needs: frozenset[str],
     mints: Mapping[str, bytes],
-) -> Write:
+) -> Write:  # fmt: skip
     done = None
     if context.idempotency:
         done = Done(tuple((d.after.stream_id, d.after.version, d.after.public_version) for d in drafts), extras.note(), context.now)

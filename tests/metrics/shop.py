@@ -58,7 +58,8 @@ class Judge:
             return Verdict(Code.MALFORMED, None, None, None)
         if self.stale:
             return Verdict(Code.STALE_FEED, None, parsed.kind, parsed.environment)
-        record = self.directory.find(parsed)
+        entry = self.directory.look_up(key_text)
+        record = entry.record if entry else None
         code = judge(record, parsed.kind, datetime.now(UTC), origin=origin, ip=ip, scope=scope)
         return Verdict(code, record, parsed.kind, parsed.environment)
 

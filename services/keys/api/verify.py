@@ -1,5 +1,6 @@
 """POST /v1/keys/verify as a plain ASGI app: what every request of every customer waits for goes through nothing that it does not need."""
 
+from asyncio import Future
 from typing import Any, Final
 
 from pydantic_core import from_json
@@ -36,16 +37,17 @@ class VerifyRoute:
             await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, (b"content-length", b"%d" % len(body))]})
             await send({"type": "http.response.body", "body": body})
 
-    def at_once(self, scope: Scope, body: bytes) -> bytes | None:
-        """What a service token that was admitted before is told about a key that is known here."""
+    def at_once(self, scope: Scope, body: bytes, *, settled: bool = False) -> bytes | Future[None] | None:
+        """What a service token that was admitted before is told about a key; one that is unknown here is waited for."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if scope["method"] != "POST" or scope["query_string"] or not self._verifying.admitted(headers.get(b"authorization", b"")):
             return None
         try:
-            verdict = self._verifying.at_once(EVERY_APP, _question(body, headers.get(b"content-type", b"")))
+            question = _question(body, headers.get(b"content-type", b""))
+            verdict = (self._verifying.at_last if settled else self._verifying.at_once)(EVERY_APP, question)
+            return self._verifying.settled() if verdict is None else _ANSWER % (len(verdict), verdict)
         except Refusal:
             return None
-        return None if verdict is None else _ANSWER % (len(verdict), verdict)
 
     async def _answered(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         if scope["method"] != "POST":

@@ -1,5 +1,6 @@
 """Who may ask about a key and what they are told: the same whether the question comes by the plain ASGI route or by any other."""
 
+import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -9,7 +10,7 @@ from typing import Final, NamedTuple
 
 from latchkey.directory import Entry
 from latchkey.judging import Code, PairRecord, PairStatus, judge
-from latchkey.keyformat import Environment, Kind, covered, parse_key
+from latchkey.keyformat import Environment, Kind, is_whole, parse_key
 from pydantic_core import to_json
 
 from services.keys.domain.errors import CallerRefused, SecretKeyInBrowser, StaleFeed, VerifierBusy
@@ -90,25 +91,36 @@ class Verifying:
 
     async def answer(self, asker: str, question: Question) -> bytes:
         """The verdict as JSON, and one more use of the pair when the key is good. Raises StaleFeed and VerifierBusy."""
-        return self.at_once(asker, question) or await self.awaited(asker, question)
+        told = self.at_once(asker, question)
+        if told is None:
+            await self.settled()
+        return told or self.at_last(asker, question)
 
     def at_once(self, asker: str, question: Question) -> bytes | None:
         """What `answer` says, when that is known already: for all but a well-formed key that this process has not heard of."""
-        body = covered(question.key)
-        if body is None:
-            self.refused[Code.MALFORMED] += 1
-            return _MALFORMED
-        entry = self._known(body)
-        return None if entry is None else self._told(asker, entry, question)
+        entry = self._known(question.key)
+        if entry is None:
+            return None if is_whole(question.key) else self._malformed()
+        return self._told(asker, entry, question)
 
-    async def awaited(self, asker: str, question: Question) -> bytes:
-        """What `answer` says once everything that was committed before the call is known."""
-        body, parsed = covered(question.key), parse_key(question.key)
-        if body is None or parsed is None:
-            self.refused[Code.MALFORMED] += 1
-            return _MALFORMED
-        entry = await self._heard(body)
-        return self._not_found(parsed.kind, parsed.environment) if entry is None else self._told(asker, entry, question)
+    def settled(self) -> asyncio.Future[None]:
+        """Done once `at_last` may be asked. Raises VerifierBusy."""
+        try:
+            return self._table.settled()
+        except TableBusy:
+            raise VerifierBusy from None
+
+    def at_last(self, asker: str, question: Question) -> bytes:
+        """What `answer` says once a key that was made a moment ago has arrived here."""
+        entry = self._known(question.key)
+        if entry is not None:
+            return self._told(asker, entry, question)
+        parsed = parse_key(question.key)
+        return self._malformed() if parsed is None else self._not_found(parsed.kind, parsed.environment)
+
+    def _malformed(self) -> bytes:
+        self.refused[Code.MALFORMED] += 1
+        return _MALFORMED
 
     def _told(self, asker: str, entry: Entry, question: Question) -> bytes:
         record = entry.record
@@ -126,11 +138,13 @@ class Verifying:
         self.refused[Code.NOT_FOUND] += 1
         return _NOT_FOUND[kind, environment]
 
-    def _known(self, body: bytes) -> Entry | None:
+    def _known(self, key: str) -> Entry | None:
         try:
-            return self._table.look_up(body)
+            return self._table.look_up(key)
         except TableStale:
-            raise StaleFeed from None
+            if is_whole(key):
+                raise StaleFeed from None
+            return None
 
     def _judged(self, entry: Entry, question: Question) -> Code:
         record = entry.record
@@ -138,19 +152,11 @@ class Verifying:
         now = _NO_DEADLINE if undated else self._now()
         return judge(record, entry.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
 
-    async def _heard(self, body: bytes) -> Entry | None:
-        """A key that was made a moment ago may not have arrived here."""
-        try:
-            await self._table.wait_for(body)
-        except TableBusy:
-            raise VerifierBusy from None
-        except TableStale:
-            raise StaleFeed from None
-        return self._known(body)
-
     async def _app_of(self, secret_key: str, origin: str | None, ip: str | None) -> str:
-        body = covered(secret_key)
-        entry = None if body is None else self._known(body) or await self._heard(body)
+        entry = self._known(secret_key)
+        if entry is None and is_whole(secret_key):
+            await self.settled()
+            entry = self._known(secret_key)
         if entry is None:
             raise CallerRefused
         code = self._judged(entry, Question(secret_key, origin=origin, ip=ip))

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import json
 import logging
+from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
 from contextlib import aclosing
 from typing import Any, Final
@@ -64,9 +65,9 @@ class VerifierTable:
         clock: Callable[[], float] = boot_clock,
     ) -> None:
         self._connect, self._wake, self._bound, self._clock = connect, wake, bound_seconds, clock
-        self._rings, self._turned = Directory(), asyncio.Event()
-        self._complete_to = _NEVER
-        self._waiting = 0
+        self._rings, self._complete_to = Directory(), _NEVER
+        self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()  # since when, in this order
+        self._overdue: asyncio.TimerHandle | None = None
 
     @property
     def fresh(self) -> bool:
@@ -78,31 +79,26 @@ class VerifierTable:
         """How old the table can be; infinite before it was loaded."""
         return self._clock() - self._complete_to
 
-    def look_up(self, body: bytes) -> Entry | None:
-        """The key whose checksum covers these bytes, as far as is known at once. Raises TableStale."""
+    def look_up(self, text: str) -> Entry | None:
+        """The key that this text is, as far as is known at once. Raises TableStale."""
         if self._clock() >= self._complete_to + self._bound:
             raise TableStale
-        return self._rings.look_up(body)
+        return self._rings.look_up(text)
 
-    async def wait_for(self, body: bytes) -> None:
-        """Return once this key is known, or everything that was committed before the call. Raises TableBusy and TableStale."""
-        asked = self._clock()
-        if self._waiting >= MOST_WAITING:
+    def settled(self) -> asyncio.Future[None]:
+        """Done once everything that was committed before this call is held, or after twice the bound: then a look-up is sure, or raises
+        TableStale. Raises TableBusy. A task and a deadline for each that waits would double what an unknown key costs."""
+        if len(self._waiting) >= MOST_WAITING:
             raise TableBusy
-        self._waiting += 1
-        try:
-            async with asyncio.timeout(2 * self._bound):
-                while self._rings.look_up(body) is None and self._complete_to < asked:
-                    await self._turned.wait()
-        except TimeoutError:
-            raise TableStale from None
-        finally:
-            self._waiting -= 1
+        loop = asyncio.get_running_loop()
+        done = loop.create_future()
+        self._waiting.append((self._clock(), done))
+        self._overdue = self._overdue or loop.call_later(2 * self._bound, self._give_up)
+        return done
 
     def put(self, ring: RingRecord) -> None:
         """Hold a ring that was just committed, before the log's tail tells of it; an older state than the known one changes nothing."""
         self._rings.put(ring)
-        self._turn()
 
     async def run(self) -> None:
         """Load, then follow the log for ever; a lost connection is made again, and meanwhile freshness runs out."""
@@ -145,12 +141,20 @@ class VerifierTable:
                         self._rings.put(ring)
         if found.caught_up:
             self._complete_to = found.as_of
-        self._turn()
+            self._release(found.as_of)
 
-    def _turn(self) -> None:
-        """Whoever waits looks again; whoever comes now waits for the next turn."""
-        turned, self._turned = self._turned, asyncio.Event()
-        turned.set()
+    def _release(self, since: float) -> None:
+        while self._waiting and self._waiting[0][0] <= since:
+            done = self._waiting.popleft()[1]
+            if not done.done():
+                done.set_result(None)
+
+    def _give_up(self) -> None:
+        self._overdue = None
+        self._release(self._clock() - 2 * self._bound)
+        if self._waiting:
+            first = self._waiting[0][0] + 2 * self._bound - self._clock()
+            self._overdue = asyncio.get_running_loop().call_later(first, self._give_up)
 
 
 async def _rings(rows: AsyncIterable[asyncpg.Record]) -> AsyncIterator[RingRecord]:

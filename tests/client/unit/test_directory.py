@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from latchkey.directory import Directory
 from latchkey.index import Index
-from latchkey.keyformat import Environment, Kind, covered, key_digest, make_key, parse_key
+from latchkey.keyformat import Environment, Kind, key_digest, make_key
 from latchkey.packing import pack, unpack
 from latchkey.rings import PairRecord, PairStatus, RingRecord
 
@@ -18,12 +18,6 @@ MOMENTS = st.none() | st.datetimes(timezones=st.just(UTC))
 
 def key(kind: Kind, number: int, environment: Environment = Environment.TEST) -> str:
     return make_key(kind, environment, number.to_bytes(32))
-
-
-def body(text: str) -> bytes:
-    found = covered(text)
-    assert found is not None
-    return found
 
 
 def pair(ring: str, number: int, status: PairStatus = PairStatus.ACTIVE) -> PairRecord:
@@ -85,18 +79,14 @@ def test_it_agrees_with_a_dict_of_rings(actions: list[tuple[str, int, int, int]]
         assert len(directory) == len(rings)
         for asked in (10 * n + m for n in range(1, 5) for m in range(3)):
             for kind in Kind:  # twice: from the packed ring, and at hand
-                assert [getattr(directory.look_up(body(key(kind, asked))), "record", None) for _ in range(2)] == 2 * [
-                    known.get(f"kp_{asked}")
-                ]
+                assert [getattr(directory.look_up(key(kind, asked)), "record", None) for _ in range(2)] == 2 * [known.get(f"kp_{asked}")]
 
 
 def test_a_key_of_another_environment_than_its_record_says_is_nobodys() -> None:
     directory = Directory()
     text = key(Kind.SECRET, 1, Environment.LIVE)
     directory.put(RingRecord("kr_1", 1, (replace(pair("kr_1", 1), secret_digest=key_digest(text)),)))
-    parsed = parse_key(text)
-    assert parsed is not None
-    assert directory.find(parsed) is None
+    assert directory.look_up(text) is None
 
 
 def test_where_it_lies_is_told_apart_from_what_has_the_same_48_bits_and_from_tags_that_lie_across_two() -> None:
@@ -113,13 +103,22 @@ def test_where_it_lies_is_told_apart_from_what_has_the_same_48_bits_and_from_tag
 def test_a_key_in_use_is_at_hand_until_its_ring_changes() -> None:
     directory = Directory()
     directory.put(ring_of(1, 1))
-    first = directory.look_up(body(key(Kind.SECRET, 10)))
+    first = directory.look_up(key(Kind.SECRET, 10))
     assert first is not None
-    assert directory.look_up(body(key(Kind.SECRET, 10))) is first
+    assert directory.look_up(key(Kind.SECRET, 10)) is first
     directory.put(RingRecord("kr_1", 2, (pair("kr_1", 10, PairStatus.REVOKED),)))
-    changed = directory.look_up(body(key(Kind.SECRET, 10)))
+    changed = directory.look_up(key(Kind.SECRET, 10))
     assert changed is not None
     assert changed.record.status is PairStatus.REVOKED
+
+
+def test_a_key_at_hand_is_found_only_by_its_whole_text() -> None:
+    directory, text = Directory(), key(Kind.SECRET, 10)
+    directory.put(ring_of(1, 1))
+    for _ in range(2):  # before it is at hand, and then
+        for typo in (text[:-1] + ("a" if text[-1] != "a" else "b"), text[:-6], text + "a", text[:-1] + "é", text[:-1] + "\ud800"):
+            assert directory.look_up(typo) is None
+        assert directory.look_up(text) is not None
 
 
 def test_moments_keep_their_microseconds() -> None:

@@ -33,11 +33,11 @@ async def test_200_for_a_good_key(keys: Running) -> None:
     }  # fmt: skip
 
 
-def _at_once(keys: Running, headers: dict[str, str], body: Any, **scope: Any) -> Any:
-    """What the server writes in the turn of the request, after its status line; None when the request takes the long way."""
+def _at_once(keys: Running, headers: dict[str, str], body: Any, *, settled: bool = False, **scope: Any) -> Any:
+    """What the server writes in the turn of the request, after its status line; None when the request takes the long way; or a future."""
     sent = [(name.encode(), value.encode()) for name, value in ({"content-type": "application/json"} | headers).items()]
     request = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": sent, "client": None} | scope
-    return keys.app.hot[PATH].at_once(request, json.dumps(body).encode())
+    return keys.app.hot[PATH].at_once(request, json.dumps(body).encode(), settled=settled)
 
 
 async def test_what_is_answered_at_once_is_what_would_be_answered_in_a_task(keys: Running) -> None:
@@ -54,12 +54,30 @@ async def test_what_is_answered_at_once_is_what_would_be_answered_in_a_task(keys
         assert dict(line.split(": ") for line in head.decode().split("\r\n")) == dict(answer.headers)
 
 
+async def test_an_unknown_key_is_waited_for_without_a_task(keys: Running, settings: Settings) -> None:
+    made, me, unknown = await keys.generate(), machine("keys:verify"), {"key": UNKNOWN}
+    answer = await keys.http.post(PATH, json=unknown, headers=me)
+    async with serving(settings) as other:  # makes a key that this process has to hear of
+        await other.http.post(PATH, json=unknown, headers=me)
+        new = {"key": (await keys.regenerate(made))["secret_key"]}
+        waiting = _at_once(other, me, new), _at_once(other, me, unknown)
+        async with asyncio.timeout(settings.bound_seconds):
+            for each in waiting:
+                if isinstance(each, asyncio.Future):
+                    await each
+        head, _, verdict = _at_once(other, me, unknown, settled=True).partition(b"\r\n\r\n")
+        assert verdict == answer.content
+        assert dict(line.split(": ") for line in head.decode().split("\r\n")) == dict(answer.headers)
+        assert b'"code":"VALID"' in _at_once(other, me, new, settled=True)
+    assert isinstance(waiting[1], asyncio.Future)
+
+
 async def test_what_is_out_of_the_ordinary_is_not_answered_at_once(keys: Running) -> None:
     made, me = await keys.generate(), machine("keys:verify")
     good = {"key": made["secret_key"]}
     await keys.http.post(PATH, json=good, headers=me)
     assert _at_once(keys, me, good) is not None
-    odd: list[Any] = [{"key": UNKNOWN}, {"key": 1}, {}, [], {"key": "k" * 5_000}, good | {"colour": "red"}]
+    odd: list[Any] = [{"key": 1}, {}, [], {"key": "k" * 5_000}, good | {"colour": "red"}]
     for body in odd:
         assert _at_once(keys, me, body) is None
     assert _at_once(keys, me, good, method="PUT") is None

@@ -4,7 +4,7 @@ import asyncio
 
 import asyncpg
 import pytest
-from latchkey.keyformat import Kind, covered
+from latchkey.keyformat import Kind
 from latchkey.rings import RingRecord
 
 from services.keys.domain.keyring import Keyring, fold
@@ -22,10 +22,8 @@ def _table() -> VerifierTable:
     return VerifierTable(_unreachable, LocalWake(), bound_seconds=0.05)
 
 
-def _key(name: str) -> bytes:
-    body = covered(key(Kind.SECRET, name))
-    assert body is not None
-    return body
+def _key(name: str) -> str:
+    return key(Kind.SECRET, name)
 
 
 def _ring() -> RingRecord:
@@ -42,26 +40,26 @@ async def test_a_table_that_was_never_loaded_is_not_fresh_whatever_it_was_told()
 
 
 async def test_an_unknown_key_is_waited_for_no_longer_than_twice_the_bound() -> None:
-    with pytest.raises(TableStale):
-        await _table().wait_for(_key("kp_1"))
-
-
-async def test_a_key_that_arrives_meanwhile_is_found_at_once() -> None:
     table = _table()
-    waiting = asyncio.create_task(table.wait_for(_key("kp_1")))
-    await asyncio.sleep(0)
-    table.put(_ring())
-    await waiting
+    first = table.settled()
+    await asyncio.sleep(0.03)
+    second = table.settled()
+    async with asyncio.timeout(5):
+        await first
+        assert not second.done()
+        with pytest.raises(TableStale):
+            table.look_up(_key("kp_1"))
+        await second
 
 
 async def test_no_more_than_so_many_wait() -> None:
     """I12."""
     table = _table()
-    waiting = [asyncio.create_task(table.wait_for(_key("kp_1"))) for _ in range(MOST_WAITING)]
-    await asyncio.sleep(0)
+    waiting = [table.settled() for _ in range(MOST_WAITING)]
     with pytest.raises(TableBusy):
-        await table.wait_for(_key("kp_1"))
-    assert all(isinstance(error, TableStale) for error in await asyncio.gather(*waiting, return_exceptions=True))
+        table.settled()
+    await asyncio.gather(*waiting)
+    await table.settled()
 
 
 async def test_while_the_database_is_away_it_keeps_trying_and_stays_stale() -> None:

@@ -15,14 +15,17 @@ ECHO = b"content-length: %d\r\n\r\n%b"
 
 
 class Echo:
-    """Answers with the body: at once unless it says `later`."""
+    """Answers with the body: at once unless it says `later`, or `soon`, which is when `settling` is done."""
 
     def __init__(self) -> None:
         self.hot = {"/hot": self}
+        self.settling = asyncio.get_running_loop().create_future()
 
-    def at_once(self, scope: Scope, body: bytes) -> bytes | None:
+    def at_once(self, scope: Scope, body: bytes, *, settled: bool = False) -> bytes | asyncio.Future[None] | None:
         """See HotApp."""
         assert scope["method"] == "POST"
+        if body == b"soon" and not settled:
+            return self.settling
         return None if body == b"later" else ECHO % (len(body), body)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
@@ -66,6 +69,12 @@ class Wire(asyncio.Transport):
 
 
 Connected = Callable[..., tuple[AtOnce, Wire]]
+
+
+async def settle(protocol: AtOnce) -> None:
+    """Let the answers that were put off be given."""
+    protocol.config.app.settling.set_result(None)  # type: ignore[union-attr]  # it is an Echo
+    await asyncio.sleep(0)
 
 
 @pytest.fixture
@@ -136,6 +145,35 @@ async def test_requests_that_come_together_are_answered_in_their_order(connect: 
     await finished(protocol)
     protocol.data_received(request(b"6"))
     assert bodies(wire) == [b"1", b"2", b"later", b"4", b"5", b"6"]
+
+
+async def test_what_can_be_told_soon_is_answered_then_without_a_task_and_in_its_order(connect: Connected) -> None:
+    protocol, wire = connect()
+    protocol.data_received(b"".join(map(request, (b"1", b"soon", b"3"))))
+    assert bodies(wire) == [b"1"]
+    await settle(protocol)
+    assert bodies(wire) == [b"1", b"soon", b"3"]
+    assert not protocol.tasks
+    protocol.data_received(request(b"4"))
+    assert bodies(wire)[3:] == [b"4"]
+
+
+async def test_nothing_is_told_to_a_client_that_went_meanwhile(connect: Connected) -> None:
+    protocol, wire = connect()
+    protocol.data_received(request(b"soon"))
+    protocol.connection_lost(None)
+    await settle(protocol)
+    assert (wire.sent, len(protocol.tasks)) == (b"", 0)
+
+
+async def test_a_server_that_ends_meanwhile_answers_and_closes(connect: Connected) -> None:
+    protocol, wire = connect()
+    protocol.data_received(request(b"soon"))
+    protocol.shutdown()
+    await settle(protocol)
+    await finished(protocol)
+    assert bodies(wire) == [b"soon"]
+    assert wire.closed
 
 
 async def test_a_connection_that_is_to_end_is_ended_by_uvicorn(connect: Connected) -> None:
