@@ -25,6 +25,7 @@ _SECRET_TEXTS: Final = re.compile(
     r"|(?i:(?:bearer|basic)\s+[\w.~+/=-]{6,})"
     r"|[^\s@<>\"'=:,;()\[\]]+@[\w-]+(?:\.[\w-]+)+"  # an e-mail address
 )
+_QUIET_SECONDS: Final = 10.0
 _CONTROL: Final = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]")
 
 
@@ -75,6 +76,24 @@ def failure(event: str, error: BaseException, **fields: Any) -> None:
     write({"event": event, "level": "error", "timestamp": time.time(), **fields, "error": "".join(traceback.format_exception(error))})
 
 
+class _Repeated(logging.Filter):
+    """Lets each message of Kafka's client and of the verifier through once in ten seconds: while a broker is away they say the same at
+    every retry, which one stack was measured to do 500 times a second."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._said: dict[str, float] = {}
+
+    def filter(self, record: logging.LogRecord) -> bool:
+        """False for what was said a moment ago; the words count, not what is named in them."""
+        if not record.name.startswith(("aiokafka", "latchkey.verifier")):
+            return True
+        told = record.created < self._said.get(record.msg, 0.0) + _QUIET_SECONDS
+        if not told:
+            self._said[record.msg] = record.created
+        return not told
+
+
 def configure_logs(service: str, process: str, level: int = logging.INFO) -> None:
     """Send structlog and the standard library's logging through one pipe: JSON lines with time, level, service and process."""
 
@@ -101,8 +120,9 @@ def configure_logs(service: str, process: str, level: int = logging.INFO) -> Non
             processors=[structlog.stdlib.ProcessorFormatter.remove_processors_meta, structlog.processors.JSONRenderer()],
         )
     )
+    handler.addFilter(_Repeated())
     logging.basicConfig(handlers=[handler], level=level, force=True)
-    logging.getLogger("aiokafka").setLevel(logging.ERROR)  # it repeats, at every retry, that a broker is away
+    logging.getLogger("aiokafka").setLevel(logging.ERROR)
     logging.getLogger("httpx2").setLevel(logging.WARNING)
 
 

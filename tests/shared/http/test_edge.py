@@ -91,7 +91,7 @@ async def test_a_hot_path_is_answered_before_anything_else(lines: Lines) -> None
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body"})
 
-        def at_once(self, scope: Any, body: bytes) -> None:
+        def at_once(self, scope: Any, body: bytes, *, settled: bool = False) -> None:
             """Leave everything to the call."""
 
     app = toy(Things())
@@ -197,6 +197,26 @@ def test_both_loggers_write_redacted_json_lines_that_cannot_be_forged(capsys: py
     assert (second["event"], second["level"]) == (f"sent {HIDDEN}", "error")
     assert "Traceback" in third["exception"]
     assert "abcdefgh" not in third["exception"]
+
+
+def test_what_the_client_of_kafka_repeats_is_told_once_in_a_while(capsys: pytest.CaptureFixture[str]) -> None:
+    root, kafka, other = logging.getLogger(), logging.getLogger("aiokafka.conn"), logging.getLogger("library")
+    before, level = root.handlers[:], root.level
+    try:
+        configure_logs("toy", "main")
+        [handler] = root.handlers
+        for number, second in enumerate((0, 1, 9.9, 10, 19.9)):
+            for said in ("no node %s", "no metadata %s"):
+                record = kafka.makeRecord(kafka.name, logging.ERROR, "", 0, said, (number,), None)
+                record.created = 1_000 + second
+                handler.handle(record)
+            other.error("no mail %s", number)
+    finally:
+        root.handlers, root.level = before, level
+        structlog.reset_defaults()
+    told = [json.loads(line)["event"] for line in capsys.readouterr().out.splitlines()]
+    assert [line for line in told if "mail" not in line] == ["no node 0", "no metadata 0", "no node 3", "no metadata 3"]
+    assert len([line for line in told if "mail" in line]) == 5
 
 
 def test_a_value_that_is_no_json_is_written_as_text(capsys: pytest.CaptureFixture[str]) -> None:
