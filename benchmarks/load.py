@@ -50,9 +50,10 @@ class Request:
 
 @dataclass(frozen=True)
 class Loaded:
-    """Requests a second, the 99th percentile in milliseconds, and the server's CPU microseconds a request."""
+    """Requests a second, median and 99th percentile in milliseconds, and the server's CPU microseconds a request."""
 
     rate: float
+    p50_ms: float
     p99_ms: float
     cpu_us: float
 
@@ -77,7 +78,8 @@ async def load(request: Request, server: psutil.Process, seconds: int = SECONDS,
     if running.returncode or errors is None or int(errors[1]) or " 0 requests in" in out:
         raise RuntimeError(f"{request.url}: {out[-500:]}")
     total, rate = int(_found(r"(\d+) requests in", out)), float(_found(r"Requests/sec:\s+([\d.]+)", out))
-    return Loaded(rate, _milliseconds(_found(r"99%\s+([\d.]+[a-z]+)", out)), 1e6 * used / total)
+    p50, p99 = (_milliseconds(_found(rf"{share}%\s+([\d.]+[a-z]+)", out)) for share in (50, 99))
+    return Loaded(rate, p50, p99, 1e6 * used / total)
 
 
 def _found(pattern: str, text: str) -> str:
@@ -94,8 +96,12 @@ def _milliseconds(text: str) -> float:
 
 def server_core(pid: int) -> psutil.Process:
     """The process, kept on the server's core."""
+    return moved(pid, SERVER_CORE)
+
+
+def moved(pid: int, core: int) -> psutil.Process:
+    """The process with all its threads, kept on this core."""
     process = psutil.Process(pid)
-    pin(SERVER_CORE, pid)
     for thread in process.threads():
-        pin(SERVER_CORE, thread.id)
+        pin(core, thread.id)
     return process

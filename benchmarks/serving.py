@@ -16,7 +16,7 @@ from typing import Any
 import httpx2
 import psutil
 
-from benchmarks.load import server_core
+from benchmarks.load import moved, server_core
 from benchmarks.measure import LOAD_CORE, SERVER_CORE, pin
 from stack.layout import ROOT, Layout
 from stack.ports import free_ports
@@ -59,10 +59,20 @@ class Running:
 
     def server(self, name: str) -> psutil.Process:
         """A process of the product, moved to the server's core."""
+        return server_core(self._pid(name))
+
+    def alone(self, name: str) -> psutil.Process:
+        """The same, and the other eight moved to the load's core: what they do at rest is a tenth of a core and more."""
+        for other in self.product.processes:
+            moved(self._pid(other), LOAD_CORE)
+        moved(self.product.portal.child.pid or 0, LOAD_CORE)
+        return self.server(name)
+
+    def _pid(self, name: str) -> int:
         pid = self.product.processes[name].child.pid
         if pid is None:
             raise RuntimeError(f"{name} died")
-        return server_core(pid)
+        return pid
 
 
 @asynccontextmanager
@@ -84,8 +94,10 @@ def spawned(module: str, *arguments: str, environment: Mapping[str, str] | None 
 
 @contextmanager
 def launched(*argv: str, environment: Mapping[str, str] | None = None) -> Iterator[psutil.Process]:
-    """A program on the server's core, ended with the block together with what it started."""
-    process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, env={**os.environ, **(environment or {})}, start_new_session=True)
+    """A program on the server's core, ended with the block together with what it started. Its log goes to a file, as the product's do."""
+    with tempfile.TemporaryFile() as log:
+        told = {**os.environ, **(environment or {})}
+        process = subprocess.Popen(argv, cwd=ROOT, stdin=subprocess.DEVNULL, stdout=log, env=told, start_new_session=True)
     try:
         yield server_core(process.pid)
     finally:

@@ -1,62 +1,80 @@
 """Verify over HTTP, with caller authentication, scopes and use counts, as a share of a raw ASGI hello on the same server."""
 
 import json
-import statistics
+from dataclasses import dataclass
+from typing import Any
 
+import psutil
 from latchkey.keyformat import Environment, Kind, make_key
 
 from benchmarks.load import Request, load
 from benchmarks.measure import ROUNDS, Figure, figure, interleaved
 from benchmarks.openloop import open_loop
-from benchmarks.serving import hello, product_with_keys, until_answers
+from benchmarks.serving import Running, hello, product_with_keys, until_answers
 from stack.testing import RealStack
+
+MANY = 512
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """The process under test, and what it is asked: about a key that is known, mistyped, or nobody's."""
+
+    process: psutil.Process
+    known: Request
+    mistyped: Request
+    unknown: Request
 
 
 async def run(stack: RealStack) -> list[Figure]:
     """The share, the CPU of both, and what an unknown key costs."""
     async with product_with_keys(stack) as running:
-        with hello() as (hello_url, hello_server):
-            await until_answers(hello_url)
-            token = await running.developer.machine_token()
-            headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-            keys, url = running.server("keys-main"), running.product.at["keys"] + "/v1/keys/verify"
-            known = Request(url, "POST", headers, json.dumps({"key": running.pair["secret_key"]}))
-            mistyped = Request(url, "POST", headers, json.dumps({"key": running.pair["secret_key"][:-1] + "-"}))
-            unknown = Request(url, "POST", headers, json.dumps({"key": make_key(Kind.SECRET, Environment.TEST, bytes(32))}))
-            plain = Request(hello_url, "POST", {"Content-Type": "application/json"}, known.body)
-
-            cpu: tuple[list[float], list[float]] = [], []
-
-            async def ours() -> float:
-                loaded = await load(known, keys)
-                cpu[0].append(loaded.cpu_us)
-                return loaded.rate
-
-            async def theirs() -> float:
-                loaded = await load(plain, hello_server)
-                cpu[1].append(loaded.cpu_us)
-                return loaded.rate
-
-            rates = await interleaved(ours, theirs)
-            half = statistics.median(rates[0]) / 2
-            calm = [await open_loop(known, half) for _ in range(ROUNDS)]
-            crowded = await load(known, keys)
-            others = [await load(mistyped, keys), await load(unknown, keys)]
+        asked = await _asked(running)
+        shares = await _beside_hello(asked)
+        known, process = asked.known, asked.process
+        half = shares[0].ours / 2
+        calm = [await open_loop(known, half) for _ in range(ROUNDS)]
+        crowded = await load(known, process)
+        cost = await interleaved(lambda: _cpu(asked.mistyped, process), lambda: _cpu(known, process), rounds=min(3, ROUNDS))
+        # Whoever asks for an unknown key waits for the next look at the log: it takes many to give the process as much to do.
+        many = await interleaved(lambda: _cpu(asked.unknown, process, MANY), lambda: _cpu(known, process, MANY), rounds=min(3, ROUNDS))
+    at_most: dict[str, Any] = {"peer": "a known one", "judged": "ratio", "goal": 1.0, "smaller_is_better": True}
     return [
-        figure(
-            "verify",
-            "over HTTP, 32 connections",
-            "req/s",
-            *rates,
-            peer="raw ASGI hello",
-            judged="ratio",
-            floor=0.60,
-            goal=0.85,
-            at_the_limit=True,
-        ),
-        figure("verify", "CPU of the process", "µs", *cpu, peer="raw ASGI hello"),
+        *shares,
         figure("verify", "p99 at half load", "ms", calm, goal=1.0, smaller_is_better=True),
         figure("verify", "p99, 32 connections", "ms", [crowded.p99_ms], goal=5.0, smaller_is_better=True),
-        figure("verify", "mistyped key, CPU", "µs", [others[0].cpu_us], cpu[1], peer="raw ASGI hello"),
-        figure("verify", "unknown key, CPU", "µs", [others[1].cpu_us], cpu[1], peer="raw ASGI hello"),
+        figure("verify", "mistyped key, CPU", "µs", *cost, **at_most),
+        figure("verify", f"unknown key, CPU, {MANY} connections", "µs", *many, **at_most),
     ]
+
+
+async def _asked(running: Running) -> _Asked:
+    secret = running.pair["secret_key"]
+    headers = {"Authorization": f"Bearer {await running.developer.machine_token()}", "Content-Type": "application/json"}
+    nobodys = make_key(Kind.SECRET, Environment.TEST, bytes(32))
+    url = running.product.at["keys"] + "/v1/keys/verify"
+    requests = [Request(url, "POST", headers, json.dumps({"key": key})) for key in (secret, secret[:-1] + "-", nobodys)]
+    return _Asked(running.alone("keys-main"), *requests)
+
+
+async def _beside_hello(asked: _Asked) -> list[Figure]:
+    cpu: tuple[list[float], list[float]] = [], []
+    with hello() as (url, server):
+        await until_answers(url)
+        plain = Request(url, "POST", {"Content-Type": "application/json"}, asked.known.body)
+
+        async def rate(request: Request, process: psutil.Process, into: list[float]) -> float:
+            loaded = await load(request, process)
+            into.append(loaded.cpu_us)
+            return loaded.rate
+
+        rates = await interleaved(lambda: rate(asked.known, asked.process, cpu[0]), lambda: rate(plain, server, cpu[1]))
+    bounds: dict[str, Any] = {"peer": "raw ASGI hello", "judged": "ratio", "floor": 0.60, "goal": 0.85, "at_the_limit": True}
+    return [
+        figure("verify", "over HTTP, 32 connections", "req/s", *rates, **bounds),
+        figure("verify", "CPU of the process", "µs", *cpu, peer="raw ASGI hello"),
+    ]
+
+
+async def _cpu(request: Request, process: psutil.Process, connections: int = 32) -> float:
+    return (await load(request, process, connections=connections)).cpu_us

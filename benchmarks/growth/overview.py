@@ -20,9 +20,9 @@ FILE_ROWS = 1_000_000
 _ROWS = """
 INSERT INTO transactions_v1 (app_id, occurred_at, stream_id, environment, transaction_id, pair_id, amount, currency, payment_mode,
     payment_gateway, reference, status, provider_status, updated_at, version)
-SELECT $1, $2::timestamptz + (n - $5::bigint) * interval '365 days' / ($6::bigint - $5::bigint), 'trx_' || n, 'test', 'order-' || n, $3,
-    (n % 50000)::numeric / 100, (ARRAY['USD', 'EUR', 'JPY'])[1 + n % 3], (ARRAY['card', 'transfer'])[1 + n % 2], 'bank', NULL,
-    (ARRAY['succeeded', 'succeeded', 'succeeded', 'failed', 'refunded'])[1 + n % 5], NULL, $4::timestamptz, 1
+SELECT $1, $2::timestamptz + interval '365 days' * ((n - $5::bigint)::float8 / ($6::bigint - $5::bigint)), 'trx_' || n, 'test',
+    'order-' || n, $3, (n % 50000)::numeric / 100, (ARRAY['USD', 'EUR', 'JPY'])[1 + n % 3], (ARRAY['card', 'transfer'])[1 + n % 2], 'bank',
+    NULL, (ARRAY['succeeded', 'succeeded', 'succeeded', 'failed', 'refunded'])[1 + n % 5], NULL, $4::timestamptz, 1
 FROM generate_series($5::bigint, $6::bigint - 1) n
 """
 _CELLS = """
@@ -37,6 +37,8 @@ async def run(stack: RealStack) -> Curve:
     lines: dict[str, list[float]] = {name: [] for name in (*_questions("", {}), "file, µs a row", "file, MB more memory")}
     async with product_with_keys(stack) as running:
         server = running.server("metrics-main")
+        if not await running.developer.sees(running.app["app_id"], 30):
+            raise TimeoutError("metrics has not heard of the app")
         db = await asyncpg.connect(running.product.services["metrics"].database.owner)
         before = 0
         for size in SIZES:

@@ -77,13 +77,11 @@ class Directory:
         return entry if entry is not None and text.endswith(entry.checksum) else None
 
     def _fetched(self, text: str, digest: bytes) -> Entry | None:
-        if not is_whole(text):
-            return None
         for number in self._by_digest.candidates(digest):
             for found, pair, kind in _halves(unpack(self._packed[number])):
                 environment = Environment(pair.environment)
                 # The digest covers the prefix, so this can only differ when a record was written wrongly; then it is nobody's key.
-                if found == digest and text.startswith(prefix_of(kind, environment)):
+                if found == digest and is_whole(text) and text.startswith(prefix_of(kind, environment)):
                     if len(self._at_hand) >= _MOST_AT_HAND:
                         self._at_hand.clear()
                     entry = self._at_hand[digest] = Entry(pair, kind, environment, text[-CHECK:])

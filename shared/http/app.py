@@ -52,18 +52,10 @@ class ServiceApp(ServedApp):
 
 
 def create_app(
-    service: str,
-    *,
-    routers: Sequence[APIRouter],
-    provides: Sequence[object],
-    tokens: TokenChecker,
-    settings: ServiceSettings,
-    ready: Sequence[Check] = (),
-    body_limit: int = BODY_LIMIT,
-    hot: Mapping[str, HotApp] | None = None,
-    pools: Mapping[str, asyncpg.Pool] | None = None,
-    registry: CollectorRegistry | None = None,
-) -> ServiceApp:
+    service: str, *, routers: Sequence[APIRouter], provides: Sequence[object], tokens: TokenChecker, settings: ServiceSettings,
+    ready: Sequence[Check] = (), body_limit: int = BODY_LIMIT, hot: Mapping[str, HotApp] | None = None,
+    pools: Mapping[str, asyncpg.Pool] | None = None, registry: CollectorRegistry | None = None,
+) -> ServiceApp:  # fmt: skip
     """Build the app. Routes find each object of `provides` by its class, and with a `PublicLog` among them there is `GET /v1/feed`;
     `hot` holds exact paths; `body_limit` is in bytes; `/metrics` shows the `pools` by name."""
     app = ServiceApp(

@@ -1,7 +1,9 @@
 """The server's HTTP/1.1 connections: uvicorn's protocol with bounds on heads and on slow readers, and with answers that need no task."""
 
 import asyncio
-from typing import Any, ClassVar, Final, Protocol
+from collections.abc import Callable
+from functools import partial
+from typing import Any, ClassVar, Final, NamedTuple, Protocol
 
 from starlette.types import Receive, Scope, Send
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,12 +17,18 @@ class HotApp(Protocol):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send, /) -> None: ...
 
-    def at_once(self, scope: Scope, body: bytes, *, settled: bool = False) -> bytes | asyncio.Future[None] | None:
-        """A 200 answer, from its first header to its last byte; None leaves the request, refusals among them, to `__call__`. A future: ask
-        again, then with `settled`, once it is done.
+    def at_once(self, scope: Scope, body: bytes) -> "bytes | Later | None":
+        """A 200 answer, from its first header to its last byte; None leaves the request, refusals among them, to `__call__`.
 
         It must not wait, raise, or change anything before it knows that it answers.
         """
+
+
+class Later(NamedTuple):
+    """An answer that can be given at once when `done` is: then `answer` is called, which is bound by what binds `at_once`."""
+
+    done: asyncio.Future[None]
+    answer: Callable[[], bytes | None]
 
 
 class BoundedHead(HttpToolsProtocol):
@@ -88,27 +96,27 @@ class AtOnce(BoundedHead):
         super().data_received(data)
         self._answer_held()
 
-    def _answer_held(self, *, settled: bool = False) -> None:
+    def _answer_held(self) -> None:
         while self._held is not None:
             cycle, self._held = self._held, None
-            self._answer(cycle, settled=settled)
-            settled = False
+            hot = self._hot[cycle.scope["path"]]
+            self._answer(cycle, hot.at_once(cycle.scope, bytes(cycle.body)) if self._usual(cycle) else None)
 
-    def _answer(self, cycle: _Cycle, *, settled: bool) -> None:
-        usual = not cycle.more_body and cycle.keep_alive and not self.flow.write_paused and not self.transport.is_closing()
-        hot = self._hot[cycle.scope["path"]]
-        answer = hot.at_once(cycle.scope, bytes(cycle.body), settled=settled) if usual else None
+    def _usual(self, cycle: _Cycle) -> bool:
+        return not cycle.more_body and cycle.keep_alive and not self.flow.write_paused and not self.transport.is_closing()
+
+    def _answer(self, cycle: _Cycle, answer: bytes | Later | None) -> None:
         if answer is None:
             super()._start_asgi_task(cycle, self.app)
-        elif isinstance(answer, bytes):
-            self._write(cycle, answer)
+        elif isinstance(answer, Later):
+            answer.done.add_done_callback(partial(self._late, cycle, answer.answer))
         else:
-            answer.add_done_callback(lambda _: self._settled(cycle))
+            self._write(cycle, answer)
 
-    def _settled(self, cycle: _Cycle) -> None:
+    def _late(self, cycle: _Cycle, answer: Callable[[], bytes | None], _done: object) -> None:
         if not cycle.disconnected:
-            self._held = cycle
-            self._answer_held(settled=True)
+            self._answer(cycle, answer() if self._usual(cycle) else None)
+            self._answer_held()
 
     def _write(self, cycle: _Cycle, answer: bytes) -> None:
         pieces = [b"HTTP/1.1 200 OK\r\n"]

@@ -1,15 +1,16 @@
 """POST /v1/keys/verify as a plain ASGI app: what every request of every customer waits for goes through nothing that it does not need."""
 
-from asyncio import Future
+from functools import partial
 from typing import Any, Final
 
 from pydantic_core import from_json
 from starlette.types import Message, Receive, Scope, Send
 
-from services.keys.api.verifying import EVERY_APP, Question, Verifying
+from services.keys.api.verifying import EVERY_APP, Question, Verifying, Waiting
 from shared.errors import FieldError, Invalid, Malformed, Refusal, TooLarge, Unauthenticated, UnsupportedMedia
 from shared.http.exchange import begin
 from shared.http.problems import LOST, answer
+from shared.http.protocol import Later
 from shared.http.refusals import MethodNotAllowed
 
 PATH: Final = "/v1/keys/verify"
@@ -37,17 +38,16 @@ class VerifyRoute:
             await send({"type": "http.response.start", "status": 200, "headers": [*_HEADERS, (b"content-length", b"%d" % len(body))]})
             await send({"type": "http.response.body", "body": body})
 
-    def at_once(self, scope: Scope, body: bytes, *, settled: bool = False) -> bytes | Future[None] | None:
+    def at_once(self, scope: Scope, body: bytes) -> bytes | Later | None:
         """What a service token that was admitted before is told about a key; one that is unknown here is waited for."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         if scope["method"] != "POST" or scope["query_string"] or not self._verifying.admitted(headers.get(b"authorization", b"")):
             return None
         try:
-            question = _question(body, headers.get(b"content-type", b""))
-            verdict = (self._verifying.at_last if settled else self._verifying.at_once)(EVERY_APP, question)
-            return self._verifying.settled() if verdict is None else _ANSWER % (len(verdict), verdict)
+            verdict = self._verifying.at_once(EVERY_APP, _question(body, headers.get(b"content-type", b"")))
         except Refusal:
             return None
+        return Later(verdict.done, partial(_late, verdict)) if isinstance(verdict, Waiting) else _ANSWER % (len(verdict), verdict)
 
     async def _answered(self, scope: Scope, headers: dict[bytes, bytes], receive: Receive) -> bytes:
         if scope["method"] != "POST":
@@ -69,6 +69,14 @@ class VerifyRoute:
         return await self._verifying.asker(
             authorization.decode("latin-1"), None if origin is None else origin.decode("latin-1"), client[0] if client else None
         )
+
+
+def _late(waiting: Waiting) -> bytes | None:
+    try:
+        verdict = waiting.verdict()
+    except Refusal:
+        return None
+    return _ANSWER % (len(verdict), verdict)
 
 
 async def _rest(message: Message, receive: Receive) -> bytes:

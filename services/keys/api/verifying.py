@@ -4,13 +4,14 @@ import asyncio
 import logging
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from time import time
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from latchkey.directory import Entry
 from latchkey.judging import Code, PairRecord, PairStatus, judge
-from latchkey.keyformat import Environment, Kind, is_whole, parse_key
+from latchkey.keyformat import Environment, Kind, ParsedKey, is_whole, parse_key
 from pydantic_core import to_json
 
 from services.keys.domain.errors import CallerRefused, SecretKeyInBrowser, StaleFeed, VerifierBusy
@@ -55,6 +56,13 @@ class Question(NamedTuple):
     ip: str | None = None
 
 
+class Waiting(NamedTuple):
+    """A verdict on a key that was made a moment ago or never: `verdict` may be asked once `done` is, and raises StaleFeed."""
+
+    done: asyncio.Future[None]
+    verdict: Callable[[], bytes]
+
+
 class Verifying:
     """Judges keys from memory. Refuses with StaleFeed rather than answer from a table that may miss a revocation."""
 
@@ -92,35 +100,31 @@ class Verifying:
     async def answer(self, asker: str, question: Question) -> bytes:
         """The verdict as JSON, and one more use of the pair when the key is good. Raises StaleFeed and VerifierBusy."""
         told = self.at_once(asker, question)
-        if told is None:
-            await self.settled()
-        return told or self.at_last(asker, question)
+        if isinstance(told, bytes):
+            return told
+        await told.done
+        return told.verdict()
 
-    def at_once(self, asker: str, question: Question) -> bytes | None:
-        """What `answer` says, when that is known already: for all but a well-formed key that this process has not heard of."""
-        entry = self._known(question.key)
-        if entry is None:
-            return None if is_whole(question.key) else self._malformed()
-        return self._told(asker, entry, question)
-
-    def settled(self) -> asyncio.Future[None]:
-        """Done once `at_last` may be asked. Raises VerifierBusy."""
-        try:
-            return self._table.settled()
-        except TableBusy:
-            raise VerifierBusy from None
-
-    def at_last(self, asker: str, question: Question) -> bytes:
-        """What `answer` says once a key that was made a moment ago has arrived here."""
+    def at_once(self, asker: str, question: Question) -> "bytes | Waiting":
+        """What `answer` says, for all but a well-formed key that this process has not heard of. Raises what `answer` raises."""
         entry = self._known(question.key)
         if entry is not None:
             return self._told(asker, entry, question)
         parsed = parse_key(question.key)
-        return self._malformed() if parsed is None else self._not_found(parsed.kind, parsed.environment)
+        if parsed is None:
+            self.refused[Code.MALFORMED] += 1
+            return _MALFORMED
+        return Waiting(self._settled(), partial(self._at_last, asker, question, parsed))
 
-    def _malformed(self) -> bytes:
-        self.refused[Code.MALFORMED] += 1
-        return _MALFORMED
+    def _at_last(self, asker: str, question: Question, parsed: ParsedKey) -> bytes:
+        entry = self._known(question.key)
+        return self._not_found(parsed.kind, parsed.environment) if entry is None else self._told(asker, entry, question)
+
+    def _settled(self) -> asyncio.Future[None]:
+        try:
+            return self._table.settled()
+        except TableBusy:
+            raise VerifierBusy from None
 
     def _told(self, asker: str, entry: Entry, question: Question) -> bytes:
         record = entry.record
@@ -155,7 +159,7 @@ class Verifying:
     async def _app_of(self, secret_key: str, origin: str | None, ip: str | None) -> str:
         entry = self._known(secret_key)
         if entry is None and is_whole(secret_key):
-            await self.settled()
+            await self._settled()
             entry = self._known(secret_key)
         if entry is None:
             raise CallerRefused

@@ -57,13 +57,9 @@ class VerifierTable:
     """
 
     def __init__(
-        self,
-        connect: Callable[[], Awaitable[asyncpg.Connection]],
-        wake: Wake,
-        *,
-        bound_seconds: float,
+        self, connect: Callable[[], Awaitable[asyncpg.Connection]], wake: Wake, *, bound_seconds: float,
         clock: Callable[[], float] = boot_clock,
-    ) -> None:
+    ) -> None:  # fmt: skip
         self._connect, self._wake, self._bound, self._clock = connect, wake, bound_seconds, clock
         self._rings, self._complete_to = Directory(), _NEVER
         self._waiting: deque[tuple[float, asyncio.Future[None]]] = deque()  # since when, in this order
@@ -175,14 +171,6 @@ def _pair(*row: Any) -> PairRecord:
     *known, public_key, digest, status, lineage_id, valid_until, expires_at, scopes, origins, ips, suspended = row
     rules = [frozenset(rule) if rule else _ANY for rule in (scopes, origins, ips)]
     fields: tuple[Any, ...] = (
-        *known,
-        key_digest(public_key),
-        digest,
-        _STATUSES[status],
-        lineage_id,
-        valid_until,
-        expires_at,
-        *rules,
-        suspended,
-    )
+        *known, key_digest(public_key), digest, _STATUSES[status], lineage_id, valid_until, expires_at, *rules, suspended,
+    )  # fmt: skip
     return PairRecord(*fields)  # in the order of the fields, as _LOAD has them

@@ -14,6 +14,7 @@ from latchkey.keyformat import Environment, Kind, make_key
 
 from services.keys.api.verify import PATH
 from services.keys.settings import Settings
+from shared.http.protocol import Later
 from shared.ids import new_id
 from tests.keys.conftest import Running, seed, serving
 from tests.tokens import machine, person
@@ -33,11 +34,11 @@ async def test_200_for_a_good_key(keys: Running) -> None:
     }  # fmt: skip
 
 
-def _at_once(keys: Running, headers: dict[str, str], body: Any, *, settled: bool = False, **scope: Any) -> Any:
-    """What the server writes in the turn of the request, after its status line; None when the request takes the long way; or a future."""
+def _at_once(keys: Running, headers: dict[str, str], body: Any, **scope: Any) -> Any:
+    """What the server writes in the turn of the request, after its status line; None when the request takes the long way; or Later."""
     sent = [(name.encode(), value.encode()) for name, value in ({"content-type": "application/json"} | headers).items()]
     request = {"type": "http", "method": "POST", "path": PATH, "query_string": b"", "headers": sent, "client": None} | scope
-    return keys.app.hot[PATH].at_once(request, json.dumps(body).encode(), settled=settled)
+    return keys.app.hot[PATH].at_once(request, json.dumps(body).encode())
 
 
 async def test_what_is_answered_at_once_is_what_would_be_answered_in_a_task(keys: Running) -> None:
@@ -63,13 +64,13 @@ async def test_an_unknown_key_is_waited_for_without_a_task(keys: Running, settin
         waiting = _at_once(other, me, new), _at_once(other, me, unknown)
         async with asyncio.timeout(settings.bound_seconds):
             for each in waiting:
-                if isinstance(each, asyncio.Future):
-                    await each
-        head, _, verdict = _at_once(other, me, unknown, settled=True).partition(b"\r\n\r\n")
+                if isinstance(each, Later):
+                    await each.done
+        assert isinstance(waiting[1], Later)
+        head, _, verdict = (waiting[1].answer() or b"").partition(b"\r\n\r\n")
         assert verdict == answer.content
         assert dict(line.split(": ") for line in head.decode().split("\r\n")) == dict(answer.headers)
-        assert b'"code":"VALID"' in _at_once(other, me, new, settled=True)
-    assert isinstance(waiting[1], asyncio.Future)
+        assert b'"code":"VALID"' in _at_once(other, me, new)
 
 
 async def test_what_is_out_of_the_ordinary_is_not_answered_at_once(keys: Running) -> None:

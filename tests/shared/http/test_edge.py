@@ -91,7 +91,7 @@ async def test_a_hot_path_is_answered_before_anything_else(lines: Lines) -> None
             await send({"type": "http.response.start", "status": 204, "headers": []})
             await send({"type": "http.response.body"})
 
-        def at_once(self, scope: Any, body: bytes, *, settled: bool = False) -> None:
+        def at_once(self, scope: Any, body: bytes) -> None:
             """Leave everything to the call."""
 
     app = toy(Things())

@@ -9,7 +9,7 @@ import uvicorn
 from starlette.types import Receive, Scope, Send
 from uvicorn.server import ServerState
 
-from shared.http.protocol import HEAD_LIMIT, AtOnce
+from shared.http.protocol import HEAD_LIMIT, AtOnce, Later
 
 ECHO = b"content-length: %d\r\n\r\n%b"
 
@@ -21,11 +21,11 @@ class Echo:
         self.hot = {"/hot": self}
         self.settling = asyncio.get_running_loop().create_future()
 
-    def at_once(self, scope: Scope, body: bytes, *, settled: bool = False) -> bytes | asyncio.Future[None] | None:
+    def at_once(self, scope: Scope, body: bytes) -> bytes | Later | None:
         """See HotApp."""
         assert scope["method"] == "POST"
-        if body == b"soon" and not settled:
-            return self.settling
+        if body == b"soon":
+            return Later(self.settling, lambda: ECHO % (len(body), body))
         return None if body == b"later" else ECHO % (len(body), body)
 
     async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
