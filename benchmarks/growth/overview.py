@@ -10,7 +10,7 @@ import asyncpg
 import psutil
 
 from benchmarks.growth.curves import Curve
-from benchmarks.measure import QUICK
+from benchmarks.measure import LOAD_CORE, QUICK, SERVER_CORE, pin
 from benchmarks.serving import Running, product_with_keys
 from stack.testing import RealStack
 
@@ -36,7 +36,8 @@ async def run(stack: RealStack) -> Curve:
     """Milliseconds at the 99th percentile for each question."""
     lines: dict[str, list[float]] = {name: [] for name in (*_questions("", {}), "file, µs a row", "file, MB more memory")}
     async with product_with_keys(stack) as running:
-        server = running.server("metrics-main")
+        server = running.alone("metrics-main")
+        pin(LOAD_CORE)
         if not await running.developer.sees(running.app["app_id"], 30):
             raise TimeoutError("metrics has not heard of the app")
         db = await asyncpg.connect(running.product.services["metrics"].database.owner)
@@ -51,6 +52,7 @@ async def run(stack: RealStack) -> Curve:
             lines["file, µs a row"].append(1e6 / rate)
             lines["file, MB more memory"].append(max(grown, 0.1))
         await db.close()
+    pin(SERVER_CORE)
     return Curve("overview", "What an owner asks, p99", "transactions of one year", "ms", SIZES, lines)
 
 

@@ -25,6 +25,8 @@ class Policy:
     concurrency: int = 4
     """Partitions, and streams of a reactor, that are worked on at the same time."""
     fetch_wait_ms: int = 50
+    """A partition whose records were just taken is not part of the fetch under way, so its next record waits for up to this long. Four
+    times as much halves what consumers at rest cost, here and at the broker."""
     poll_ms: int = 200
     transaction_seconds: float = 30.0
     kafka_seconds: float = 15.0
