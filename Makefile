@@ -78,7 +78,7 @@ check: $(READY)  ## format, lint, types, import contracts, sizes and rooms, unit
 bench: $(READY) .venv/.load  ## measure the hot paths against goal, floor and peer   (BENCH=relay,verify  quick=1)
 	@BENCH_QUICK=$(quick) $(IN)python -m benchmarks $(or $(BENCH),$(only:tests=))
 
-bench-growth: $(READY) .venv/.load .venv/.plots  ## how cost grows with the data, and heavy peers   (BENCH=keys,overview  BENCH=debezium)
+bench-growth: $(READY) .venv/.load .venv/.plots  ## how cost grows with the data, and heavy peers   (BENCH=keys,overview  BENCH=keycloak,debezium)
 	@BENCH_QUICK=$(quick) $(IN)python -m benchmarks.growth $(BENCH)
 
 instructions: $(READY) .venv/.valgrind  ## count what the pure hot code costs; fails where it became dearer   (keep=1 keeps the counts)

@@ -11,7 +11,7 @@ from benchmarks.__main__ import table
 from benchmarks.growth import curves
 from benchmarks.serving import chosen, pinned_stack
 
-CASES = ("keys", "streams", "overview", "backlog", "verifiers", "memory", "debezium")  # the last one changes the PostgreSQL
+CASES = ("keys", "streams", "overview", "backlog", "verifiers", "memory", "keycloak", "debezium")  # the last one changes the PostgreSQL
 
 
 def main() -> int:
