@@ -36,7 +36,17 @@ async def run(stack: RealStack) -> list[Figure]:
             running.product.thaw("registry-worker")
             whole = await interleaved(ours, theirs)
     return [
-        figure("command", "register an app, relay paused", "req/s", *rates, peer="FastAPI no-op", judged="ratio", floor=0.40, goal=0.70),
+        figure(
+            "command",
+            "register an app, relay paused",
+            "req/s",
+            *rates,
+            peer="FastAPI no-op",
+            judged="ratio",
+            floor=0.40,
+            goal=0.70,
+            at_the_limit=True,
+        ),
         figure("command", "CPU of the process", "µs", *cost, peer="FastAPI no-op"),
         figure("command", "with everything running", "req/s", *whole, peer="FastAPI no-op", judged="ratio"),
     ]

@@ -1,6 +1,8 @@
 """Local verification: what a consumer's own process pays for a key, with no call to Latchkey."""
 
 import time
+from collections.abc import Callable
+from hashlib import sha256
 
 from latchkey.judging import Code
 from latchkey.verifier import LocalVerifier
@@ -24,11 +26,25 @@ async def run(stack: RealStack) -> list[Figure]:
             raise RuntimeError("the key is not known")
 
         async def ours() -> float:
-            started = time.perf_counter()
-            for _ in range(CHECKS):
-                verifier.check(key)
-            return CHECKS / (time.perf_counter() - started)
+            return _rate(verifier.check, key)
 
-        rates = await interleaved(ours)
+        async def least() -> float:
+            return _rate(lambda text: held.get(sha256(text.encode()).digest()), key)
+
+        held = {sha256(key.encode()).digest(): key}
+        running.aside()
+        rates = await interleaved(ours, least)
         await verifier.stop()
-    return [figure("local verify", "one core", "checks/s", *rates, floor=150_000, goal=400_000)]
+    return [
+        figure(
+            "local verify", "one core", "checks/s", *rates, peer="SHA-256 and a dict alone", floor=150_000, goal=400_000, at_the_limit=True
+        )
+    ]
+
+
+def _rate(check: Callable[[str], object], key: str) -> float:
+    """Calls a second of this thread's processor time, which a busy machine gives it later but not more of."""
+    started = time.thread_time()
+    for _ in range(CHECKS):
+        check(key)
+    return CHECKS / (time.thread_time() - started)
