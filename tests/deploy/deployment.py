@@ -100,6 +100,12 @@ class Deployment:
         files = [word for name in ("docker-compose.yml", "tests/deploy/ports.yml", *self.overlays) for word in ("-f", name)]
         return ["docker", "compose", "-p", self.project, *files, *words]
 
+    def build(self) -> None:
+        """Its images, as `docker compose build` does, which asks first what version its builder is of."""
+        command, told = ["docker", "buildx", "bake", f"--allow=fs.read={self._clone}", "-f", "docker-compose.yml"], self._environment
+        built = subprocess.run(command, check=False, capture_output=True, text=True, cwd=self._clone, env={**os.environ, **told})
+        assert built.returncode == 0, built.stderr[-4000:]
+
     def up(self, *names: str) -> None:
         """Everything serves when this returns; or these containers alone are started again, without the one-shots before them."""
         alone = ("--no-deps", *names) if names else ()
@@ -232,9 +238,7 @@ def deployed() -> Iterator[Deployment]:
     folder = Path(shared or tempfile.mkdtemp(prefix=f"{PROJECT}-"))
     made = Deployment(folder.name, folder)
     try:
-        build = ["docker", "buildx", "bake", "-f", "docker-compose.yml"]
-        built = subprocess.run(build, check=False, capture_output=True, text=True, cwd=ROOT)
-        assert built.returncode == 0, built.stderr[-4000:]
+        made.build()
         made.up()
         yield made
     finally:
