@@ -7,7 +7,7 @@ from typing import Any
 import psutil
 from latchkey.keyformat import Environment, Kind, make_key
 
-from benchmarks.load import Request, load
+from benchmarks.load import CONNECTIONS, Request, load
 from benchmarks.measure import ROUNDS, Figure, figure, interleaved
 from benchmarks.openloop import open_loop
 from benchmarks.serving import Running, hello, product_with_keys, until_answers
@@ -18,9 +18,8 @@ MANY = 512
 
 @dataclass(frozen=True)
 class _Asked:
-    """The process under test, and what it is asked: about a key that is known, mistyped, or nobody's."""
+    """About a key that is known, mistyped, or nobody's."""
 
-    process: psutil.Process
     known: Request
     mistyped: Request
     unknown: Request
@@ -30,14 +29,13 @@ async def run(stack: RealStack) -> list[Figure]:
     """The share, the CPU of both, and what an unknown key costs."""
     async with product_with_keys(stack) as running:
         asked = await _asked(running)
-        shares = await _beside_hello(asked)
-        known, process = asked.known, asked.process
-        half = shares[0].ours / 2
-        calm = [await open_loop(known, half) for _ in range(ROUNDS)]
-        crowded = await load(known, process)
-        cost = await interleaved(lambda: _cpu(asked.mistyped, process), lambda: _cpu(known, process), rounds=min(3, ROUNDS))
-        # Whoever asks for an unknown key waits for the next look at the log: it takes many to give the process as much to do.
-        many = await interleaved(lambda: _cpu(asked.unknown, process, MANY), lambda: _cpu(known, process, MANY), rounds=min(3, ROUNDS))
+        with running.alone("keys-main") as process:
+            shares = await _beside_hello(process, asked.known)
+            calm = [await open_loop(asked.known, shares[0].ours / 2) for _ in range(ROUNDS)]
+            crowded = await load(asked.known, process)
+            cost = await _costs(process, asked.mistyped, asked.known)
+            # Whoever asks for an unknown key waits for the next look at the log: it takes many to give the process as much to do.
+            many = await _costs(process, asked.unknown, asked.known, MANY)
     at_most: dict[str, Any] = {"peer": "a known one", "judged": "ratio", "goal": 1.0, "smaller_is_better": True}
     return [
         *shares,
@@ -54,21 +52,21 @@ async def _asked(running: Running) -> _Asked:
     nobodys = make_key(Kind.SECRET, Environment.TEST, bytes(32))
     url = running.product.at["keys"] + "/v1/keys/verify"
     requests = [Request(url, "POST", headers, json.dumps({"key": key})) for key in (secret, secret[:-1] + "-", nobodys)]
-    return _Asked(running.alone("keys-main"), *requests)
+    return _Asked(*requests)
 
 
-async def _beside_hello(asked: _Asked) -> list[Figure]:
+async def _beside_hello(keys: psutil.Process, known: Request) -> list[Figure]:
     cpu: tuple[list[float], list[float]] = [], []
     with hello() as (url, server):
         await until_answers(url)
-        plain = Request(url, "POST", {"Content-Type": "application/json"}, asked.known.body)
+        plain = Request(url, "POST", {"Content-Type": "application/json"}, known.body)
 
         async def rate(request: Request, process: psutil.Process, into: list[float]) -> float:
             loaded = await load(request, process)
             into.append(loaded.cpu_us)
             return loaded.rate
 
-        rates = await interleaved(lambda: rate(asked.known, asked.process, cpu[0]), lambda: rate(plain, server, cpu[1]))
+        rates = await interleaved(lambda: rate(known, keys, cpu[0]), lambda: rate(plain, server, cpu[1]))
     bounds: dict[str, Any] = {"peer": "raw ASGI hello", "judged": "ratio", "floor": 0.60, "goal": 0.85, "at_the_limit": True}
     return [
         figure("verify", "over HTTP, 32 connections", "req/s", *rates, **bounds),
@@ -76,5 +74,8 @@ async def _beside_hello(asked: _Asked) -> list[Figure]:
     ]
 
 
-async def _cpu(request: Request, process: psutil.Process, connections: int = 32) -> float:
-    return (await load(request, process, connections=connections)).cpu_us
+async def _costs(process: psutil.Process, one: Request, other: Request, connections: int = CONNECTIONS) -> tuple[list[float], list[float]]:
+    async def cost(request: Request) -> float:
+        return (await load(request, process, connections=connections)).cpu_us
+
+    return await interleaved(lambda: cost(one), lambda: cost(other), rounds=min(3, ROUNDS))

@@ -36,7 +36,8 @@ async def run(stack: RealStack) -> Curve:
     """Milliseconds at the 99th percentile for each question."""
     lines: dict[str, list[float]] = {name: [] for name in (*_questions("", {}), "file, µs a row", "file, MB more memory")}
     async with product_with_keys(stack) as running:
-        server = running.alone("metrics-main")
+        running.aside()
+        server = running.server("metrics-main")
         pin(LOAD_CORE)
         if not await running.developer.sees(running.app["app_id"], 30):
             raise TimeoutError("metrics has not heard of the app")
