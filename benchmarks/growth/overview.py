@@ -54,7 +54,7 @@ async def run(stack: RealStack) -> Curve:
             lines["file, MB more memory"].append(max(grown, 0.1))
         await db.close()
     pin(SERVER_CORE)
-    return Curve("overview", "What an owner asks, p99", "transactions of one year", "ms", SIZES, lines)
+    return Curve("overview", "What an owner asks, p99", "transactions of one year", "ms; of a file µs and MB", SIZES, lines)
 
 
 def _questions(app_id: str, pair: Mapping[str, Any]) -> dict[str, tuple[str, dict[str, str]]]:
