@@ -1,38 +1,50 @@
-"""A second start of everything: until all processes are ready, and what each Python process then holds in memory."""
+"""A second `make up`: until everything serves, and what each Python process then holds in memory."""
 
 import asyncio
 import os
+import subprocess
+import sys
+import tempfile
 import time
+from pathlib import Path
 
 import psutil
 
 from benchmarks.measure import Figure, figure
+from stack.layout import ROOT, Layout
+from stack.ports import health_ports, offset
+from stack.processes import Child
 from stack.testing import RealStack
-from tests.product import Product, running
 
 REST_SECONDS = 3.0
+BESIDE = 4_000
+"""By how much its ports lie above those of this clone, whose own stack may be up."""
 
 
 async def run(stack: RealStack) -> list[Figure]:
     """Seconds, with the migrations done by a first start, and the largest process at rest."""
     pinned = os.sched_getaffinity(0)
+    stack.stop()
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
     try:
-        return await _measured(stack)
+        with tempfile.TemporaryDirectory(prefix="latchkey-bench-") as folder:
+            return await _measured(Layout(Path(folder)))
     finally:
         os.sched_setaffinity(0, pinned)
+        stack.start()
 
 
-async def _measured(stack: RealStack) -> list[Figure]:
-    with running(stack):
-        pass
-    stack.stop()
-    began = time.perf_counter()
-    stack.start()
-    with running(stack) as product:
+async def _measured(layout: Layout) -> list[Figure]:
+    try:
+        _stack(layout, "up")
+        _stack(layout, "down")
+        began = time.perf_counter()
+        _stack(layout, "up")
         took = time.perf_counter() - began
         await asyncio.sleep(REST_SECONDS)
-        sizes = _megabytes(product)
+        sizes = {name: _megabytes(Child(layout, name)) for name in health_ports()}
+    finally:
+        _stack(layout, "clean", "--yes")
     largest = max(sizes, key=lambda name: sizes[name])
     return [
         figure("start", "everything ready, second time", "s", [took], floor=30, goal=8, smaller_is_better=True),
@@ -41,7 +53,14 @@ async def _measured(stack: RealStack) -> list[Figure]:
     ]
 
 
-def _megabytes(product: Product) -> dict[str, float]:
-    """What is resident and not shared with another process."""
-    children = {**{name: process.child for name, process in product.processes.items()}, "portal": product.portal.child}
-    return {name: psutil.Process(child.pid).memory_full_info().uss / 1e6 for name, child in children.items()}
+def _stack(layout: Layout, *words: str) -> None:
+    told = os.environ | {"LATCHKEY_PORT_OFFSET": str(offset() + BESIDE)}
+    command = [sys.executable, "-m", "stack", *words, "--dir", str(layout.directory)]
+    subprocess.run(command, check=True, cwd=ROOT, env=told, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL)
+
+
+def _megabytes(child: Child) -> float:
+    """What is resident and not shared with another process. Raises RuntimeError when it died."""
+    if child.pid is None:
+        raise RuntimeError(f"{child.name} died")
+    return float(psutil.Process(child.pid).memory_full_info().uss) / 1e6
