@@ -9,10 +9,10 @@ import pytest
 
 from stack.layout import ROOT
 from stack.ports import SERVICES
+from tests.deploy.conftest import opened
 from tests.deploy.deployment import PROCESSES, Deployment, alone, another
 from tests.faults.conftest import under_load
 from tests.faults.ledger import Ledger, check
-from tests.people import Developer
 
 pytestmark = [pytest.mark.containers, pytest.mark.long, pytest.mark.timeout(3000)]
 IMAGES = [f"latchkey/{name}:upgraded" for name in (*SERVICES, "portal", "deploy")]
@@ -32,9 +32,7 @@ async def test_over_and_back(deployment: Deployment, http: httpx2.AsyncClient, t
         try:
             _fetch(made, clone, old)
             made.up()
-            developer = Developer(made, http)
-            app, pair = await developer.everything(patience=60)
-            await _over_and_back(made, clone, old, new, Ledger(developer, app["app_id"], pair["secret_key"]))
+            await _over_and_back(made, clone, old, new, await opened(made, http))
         finally:
             _leave_no_image(made)
 

@@ -124,13 +124,14 @@ class Partitions:
     async def tend(self) -> None:
         """Try again what was put aside of these partitions and may come back. Nearly always nothing was, and that is one question."""
         self._status.parked = await self._backlog.count()
-        for partition in tuple(self._held) if self._status.parked else ():
+        if not self._status.parked:
+            return
+        for partition in tuple(self._held):
             if (held := self._held.get(partition)) is not None:
                 with contextlib.suppress(Moved):
                     # The partition went to another member meanwhile, or its topic was made anew.
                     await self._backlog.tend(held)
-        if self._status.parked:
-            self._status.parked = await self._backlog.count()
+        self._status.parked = await self._backlog.count()
 
     async def _arrive(self, stored: Held, found: Beginning) -> Held:
         held = found.held
