@@ -17,7 +17,8 @@ from deploy.volumes import give_volumes
 from deploy.who import SERVICES, feeds_of, outsider
 from stack.trouble import Trouble
 
-_VAULT = Vault(Path("/secrets"), Path("/given"), os.environ.get("REDIS", "redis:6379"), redis_tls=os.environ.get("REDIS_TLS") == "true")
+_CA = os.environ.get("STORES_CA", "")
+_VAULT = Vault(Path("/secrets"), Path("/given"), os.environ.get("REDIS", "redis:6379"), os.environ.get("REDIS_TLS") == "true", _CA)
 _SUPERUSER = "postgres://postgres@{host}/postgres?passfile=/secrets/admin/pgpass"
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,40}")
 
@@ -121,7 +122,7 @@ def _superuser() -> str:
 
 
 def _access() -> KafkaAccess:
-    return kafka.access(os.environ["KAFKA"], _VAULT, tls=os.environ.get("KAFKA_TLS") == "true")
+    return kafka.access(os.environ["KAFKA"], _VAULT, tls=os.environ.get("KAFKA_TLS") == "true", ca_file=Path(_CA) if _CA else None)
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
+from pathlib import Path
 
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.protocol.admin import CreateAclsRequest
@@ -23,9 +24,9 @@ Acl = tuple[int, str, int, int]
 """Kind of resource, its name, how the name is matched, the operation."""
 
 
-def access(bootstrap: str, vault: Vault, *, tls: bool) -> KafkaAccess:
+def access(bootstrap: str, vault: Vault, *, tls: bool, ca_file: Path | None = None) -> KafkaAccess:
     """Return the administrator's way in: a listener of its own, where no service has a user."""
-    return KafkaAccess(bootstrap, "admin", vault.read("kafka.admin"), tls=tls, mechanism="PLAIN")
+    return KafkaAccess(bootstrap, "admin", vault.read("kafka.admin"), tls=tls, ca_file=ca_file, mechanism="PLAIN")
 
 
 async def prepare(kafka: KafkaAccess, vault: Vault) -> None:

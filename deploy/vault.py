@@ -92,12 +92,16 @@ BY_NAME = {secret.name: secret for secret in SECRETS}
 
 @dataclass(frozen=True)
 class Vault:
-    """The volume `root`, `given`, a folder whose files (named as the secrets) stand in place of what would be made, and where Redis is."""
+    """The volume `root`, `given`, a folder whose files (named as the secrets) stand in place of what would be made, and where Redis is.
+
+    `redis_ca` is a path in the services' containers: the authorities of a Redis that speaks TLS, in place of the system's.
+    """
 
     root: Path
     given: Path
     redis: str = "redis:6379"
     redis_tls: bool = False
+    redis_ca: str = ""
 
     def fill(self) -> int:
         """Make what is missing, check everything, lay it out; return how many were made. Raises Trouble with a sentence.
@@ -171,7 +175,8 @@ class Vault:
         yield "admin", ADMIN, "pgpass", f"*:*:*:postgres:{self.read('postgres.superuser')}\n"
 
     def _redis_url(self, service: str) -> str:
-        return f"{'rediss' if self.redis_tls else 'redis'}://{service}:{self.read(f'redis.{service}')}@{self.redis}/0"
+        url = f"{'rediss' if self.redis_tls else 'redis'}://{service}:{self.read(f'redis.{service}')}@{self.redis}/0"
+        return f"{url}?ssl_ca_certs={self.redis_ca}" if self.redis_tls and self.redis_ca else url
 
     def _redis_users(self) -> str:
         users = (f"user {user} on #{sha256(self.read(f'redis.{user}').encode()).hexdigest()} {may}" for user, may in _REDIS_USERS.items())

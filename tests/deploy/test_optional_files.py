@@ -44,6 +44,16 @@ def test_without_them_nothing_is_named() -> None:
     assert {mounted(plain)[place] for place in ("/smtp/password", "/smtp/ca.pem")} == {"/dev/null"}
 
 
+def test_whoever_goes_to_a_store_knows_its_authority_or_goes_without() -> None:
+    where = ("init", "databases", "topics", *(f"{service}-{part}" for service in SERVICES for part in ("ops", "main", "worker")))
+    for given, (place, source) in {"/etc/ssl/ours.pem": ("/stores/ca.pem", "/etc/ssl/ours.pem"), "": ("", "/dev/null")}.items():
+        all_of_them = services(STORES_CA_FILE=given)
+        for name in where:
+            told = all_of_them[name]["environment"]
+            assert {told[key] for key in told if key == "STORES_CA" or key.endswith(("KAFKA_CA_FILE", "SSLROOTCERT"))} == {place}, name
+            assert name == "init" or mounted(all_of_them[name])["/stores/ca.pem"] == source
+
+
 def test_traces_are_sent_by_every_process_or_by_none() -> None:
     for told in ("", "http://collector:4318"):
         all_of_them = services(OTEL_EXPORTER_OTLP_ENDPOINT=told)
