@@ -9,6 +9,7 @@ import json
 import sys
 import time
 from collections import deque
+from dataclasses import asdict
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -22,7 +23,7 @@ CONNECTIONS, SECONDS, WARM_UP_SECONDS = 32, 1 if QUICK else 4, 0.5
 
 async def open_loop(request: Request, rate: float) -> float:
     """The 99th percentile in milliseconds at so many requests a second. Raises RuntimeError when not all were answered with 200."""
-    told = json.dumps({"url": request.url, "method": request.method, "headers": dict(request.headers or {}), "body": request.body})
+    told = json.dumps(asdict(request))
     child = await asyncio.create_subprocess_exec(
         sys.executable, "-m", "benchmarks.openloop", told, str(rate), stdout=asyncio.subprocess.PIPE
     )
@@ -64,11 +65,23 @@ def _length(head: bytes) -> int:
     return int(head.lower().split(b"content-length:")[1].split(b"\r\n")[0])
 
 
+def _raw(request: Request) -> bytes:
+    url, body = urlsplit(request.url), (request.body or "").encode()
+    lines = [f"{request.method} {url.path} HTTP/1.1", f"host: {url.netloc}", f"content-length: {len(body)}"]
+    lines += [f"{name}: {value}" for name, value in (request.headers or {}).items()]
+    return "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+
+
+async def one_answer(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, request: Request) -> bytes:
+    """The body of one answer, over a connection that stays: an HTTP client proper takes longer than the server that it asks."""
+    writer.write(_raw(request))
+    head = await reader.readuntil(b"\r\n\r\n")
+    return await reader.readexactly(_length(head))
+
+
 async def _measured(told: dict[str, Any], rate: float) -> float:
-    url, body = urlsplit(told["url"]), (told["body"] or "").encode()
-    lines = [f"{told['method']} {url.path} HTTP/1.1", f"host: {url.netloc}", f"content-length: {len(body)}"]
-    lines += [f"{name}: {value}" for name, value in told["headers"].items()]
-    raw = "\r\n".join(lines).encode() + b"\r\n\r\n" + body
+    request = Request(**told)
+    url, raw = urlsplit(request.url), _raw(request)
     idle, late = deque[_Connection](), list[float]()
     for _ in range(CONNECTIONS):
         await asyncio.get_running_loop().create_connection(lambda: _Connection(idle, late), url.hostname or "", url.port or 80)

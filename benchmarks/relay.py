@@ -6,9 +6,10 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Mapping
-from contextlib import AbstractContextManager, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Mapping
+from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from typing import Any
 
 import asyncpg
 import psutil
@@ -17,6 +18,7 @@ from latchkey.topics import REGISTRY_APP_EVENTS, Topic
 from prometheus_client import CollectorRegistry
 
 from benchmarks.measure import LOAD_CORE, ROUNDS, SERVER_CORE, Figure, figure, interleaved, pin
+from benchmarks.plain import TOPIC as PLAIN
 from benchmarks.relaying import CHANNEL
 from benchmarks.seed import PLAIN_JAR, seed
 from benchmarks.serving import spawned
@@ -33,6 +35,7 @@ from tests.shared.toy import Filled, Jar, JarEvent, context
 
 EVENTS = 100_000
 BYTES = 600  # about the size of one of our events
+_LEAST: dict[str, Any] = {"peer": "wake, read, send", "smaller_is_better": True, "at_the_limit": True}
 RATE_SECONDS, IDLE_SECONDS, PATIENCE_SECONDS = 4, 5, 60
 
 
@@ -53,7 +56,7 @@ class Kept:
     cpu_us: float
 
 
-TRICKLE, STEADY = Pace(1_000, 1), Pace(5_000, 10)
+PACES = TRICKLE, STEADY = Pace(1_000, 1), Pace(5_000, 10)
 
 
 async def run(stack: RealStack) -> list[Figure]:
@@ -62,8 +65,11 @@ async def run(stack: RealStack) -> list[Figure]:
     await seed(database, EVENTS)
     stack.make_topics(Topic("bench.peer", 12, {"cleanup.policy": "delete"}))
     ours, theirs = await interleaved(lambda: relayed(stack, database, EVENTS), lambda: _theirs(stack), rounds=min(3, ROUNDS))
+    with plainly(stack, database) as plain:
+        least = [await keeping(stack, database, PLAIN.name, plain, pace) for pace in PACES]
+        least_memory = plain.memory_info().rss / 1e6
     with publishing(stack, database) as relay:
-        trickle, steady = [await keeping(stack, database, REGISTRY_APP_EVENTS, relay, pace) for pace in (TRICKLE, STEADY)]
+        kept = [await keeping(stack, database, REGISTRY_APP_EVENTS, relay, pace) for pace in PACES]
         at_rest = await idle(relay)
         memory = relay.memory_info().rss / 1e6
     return [
@@ -78,14 +84,20 @@ async def run(stack: RealStack) -> list[Figure]:
             floor=60_000,
             goal=_goal(theirs),
         ),
-        *(
-            figure("relay", f"commit → Kafka {share} at {pace.rate:,}/s", "ms", [late], floor=floor, goal=goal, smaller_is_better=True)
-            for pace, kept in ((TRICKLE, trickle), (STEADY, steady))
-            for share, late, floor, goal in (("p50", kept.p50_ms, None, 5), ("p99", kept.p99_ms, 100, 25))
-        ),
+        *(each for pace, ours, least in zip(PACES, kept, least, strict=True) for each in _late(pace, ours, least)),
         figure("relay", "CPU of its process, idle", "% of a core", [at_rest], goal=5, smaller_is_better=True),
-        figure("relay", f"CPU of its process at {TRICKLE.rate:,}/s", "µs/event", [trickle.cpu_us], goal=60, smaller_is_better=True),
-        figure("relay", "memory of its process", "MB", [memory], goal=60, smaller_is_better=True),
+        figure("relay", "memory of its process", "MB", [memory], [least_memory], goal=60, **_LEAST),
+    ]
+
+
+def _late(pace: Pace, ours: Kept, least: Kept) -> list[Figure]:
+    at = f"at {pace.rate:,}/s"
+    return [
+        figure("relay", f"commit → Kafka p50 {at}", "ms", [ours.p50_ms], [least.p50_ms], goal=5, **_LEAST),
+        figure("relay", f"commit → Kafka p99 {at}", "ms", [ours.p99_ms], [least.p99_ms], floor=100, goal=25, **_LEAST),
+        figure(
+            "relay", f"CPU of its process {at}", "µs/event", [ours.cpu_us], [least.cpu_us], goal=60 if pace is TRICKLE else None, **_LEAST
+        ),
     ]
 
 
@@ -134,6 +146,14 @@ async def _theirs(stack: RealStack) -> float:
 def publishing(stack: RealStack, database: Database) -> AbstractContextManager[psutil.Process]:
     """Our relay alone in a process of its own, on the server's core."""
     return spawned("benchmarks.relaying", database.app, stack.bootstrap, stack.redis_url)
+
+
+@contextmanager
+def plainly(stack: RealStack, database: Database) -> Iterator[psutil.Process]:
+    """The least of a publisher in its place."""
+    stack.make_topics(PLAIN)
+    with spawned("benchmarks.plain", database.app, stack.bootstrap, stack.redis_url) as process:
+        yield process
 
 
 async def keeping(stack: RealStack, database: Database, topic: str, publisher: psutil.Process, pace: Pace) -> Kept:
