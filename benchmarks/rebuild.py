@@ -1,6 +1,7 @@
 """Rebuild: a read model from a log of 100,000 events, beside `eventsourcing`'s projection runner on a log of its own."""
 
 import asyncio
+import sys
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -10,10 +11,11 @@ import asyncpg
 from eventsourcing.projection import ProjectionRunner
 
 from benchmarks.append import peer_environment
-from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.measure import ROUNDS, Figure, figure, interleaved
 from benchmarks.peers import Dog, DogSchool, TrickCounts, TrickProjection
 from benchmarks.seed import seed
 from shared.rebuild.rebuild import Rebuild, opened
+from shared.rebuild.source import PAGE, PAGE_ROWS
 from shared.store.migrations import migrate
 from shared.store.records import Recorded
 from stack.databases import Database
@@ -59,9 +61,11 @@ async def run(stack: RealStack) -> list[Figure]:
     await migrate(ours_at.owner, NO_MIGRATIONS, [Totals()])
     await seed(ours_at, EVENTS, views=[Totals()])
     rates = await interleaved(lambda: _ours(ours_at), lambda: _theirs(stack))
+    whole, read = await interleaved(lambda: _ours(ours_at), lambda: _read(ours_at), rounds=min(3, ROUNDS))
     return [
         figure("rebuild", f"{EVENTS:,} events", "events/s", *rates, peer="eventsourcing", floor=40_000, goal=100_000),
         figure("rebuild", "as a ratio", "events/s", *rates, peer="eventsourcing", judged="ratio", goal=50),
+        figure("rebuild", "beside its reads", "events/s", whole, read, peer="the pages alone", at_the_limit=True),
     ]
 
 
@@ -69,6 +73,16 @@ async def _ours(database: Database) -> float:
     started = time.perf_counter()
     async with opened(database.owner, REGISTRY, b"k" * 32, Totals()) as parts:
         await Rebuild(parts, Totals()).run()
+    return EVENTS / (time.perf_counter() - started)
+
+
+async def _read(database: Database) -> float:
+    """Events a second when what is read is not looked at."""
+    db = await asyncpg.connect(database.owner)
+    started, after = time.perf_counter(), 0
+    while rows := await db.fetch(PAGE, after, sys.maxsize, PAGE_ROWS, None):
+        after = rows[-1][0]
+    await db.close()
     return EVENTS / (time.perf_counter() - started)
 
 

@@ -13,7 +13,7 @@ from shared.store.records import Meta, Recorded
 from shared.store.subjects import SubjectKeys
 
 PAGE_ROWS: Final = 2_000
-_PAGE: Final = """
+PAGE: Final = """
 SELECT position, stream_id, version, type, schema_version, data, meta, recorded_at, public_version FROM es.events
 WHERE position > $1 AND position <= $2 AND ($4::text[] IS NULL OR type = ANY($4)) ORDER BY position LIMIT $3
 """
@@ -36,7 +36,7 @@ class Source:
 
     async def page(self, after: int, up_to: int) -> Page:
         """The next page above `after`; `up_to` must be final (from the fence, or under the exclusive lock)."""
-        rows = await self._db.fetch(_PAGE, after, up_to, PAGE_ROWS, self._wants)
+        rows = await self._db.fetch(PAGE, after, up_to, PAGE_ROWS, self._wants)
         subjects = {subject for row in rows for subject in self._registry.subjects(row[3], row[5])}
         ciphers = await self._keys.ciphers(subjects) if subjects else {}
         events = [self._recorded(row, ciphers) for row in rows]
