@@ -84,6 +84,11 @@ def midnight(day: date, zone: tzinfo) -> datetime:
     return datetime(day.year, day.month, day.day, tzinfo=zone).astimezone(UTC)
 
 
+def nearest_day(moment: datetime) -> datetime:
+    """The beginning of the day of UTC that is nearest to a moment in UTC."""
+    return (moment + _DAY / 2).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
 def span(chosen: Range, zone: tzinfo) -> Span:
     """The instants of whole days: 23 or 25 hours long where the clocks change."""
     return Span(midnight(chosen.first, zone), midnight(chosen.last + _DAY, zone))

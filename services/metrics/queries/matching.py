@@ -27,8 +27,8 @@ async def open_reading(url: str) -> asyncpg.Pool:
 
     It has each question planned for its own values. A plan for any values, which PostgreSQL may go over to after the fifth time, does not
     know that a filter is absent or how few rows a search leaves: of a million transactions the search took 506 ms instead of 2.4 and the
-    overview 19 instead of 4.3, where a plan costs 1 ms. And no question gets helpers: to start two for the 4,000 cells of 90 days takes longer
-    than to add them up.
+    overview 19 instead of 4.3, where a plan costs 1 ms. And no question gets helpers: to start two for the 4,000 cells of 90 days takes
+    longer than to add them up.
     """
     return await create_pool(url, plan_cache_mode="force_custom_plan", max_parallel_workers_per_gather="0")
 
