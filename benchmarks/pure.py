@@ -47,7 +47,7 @@ def _judging() -> Callable[[], object]:
 
     def call() -> object:
         entry = directory.look_up(text)
-        return entry and judge(entry.record, entry.kind, NOW, origin=None, ip="192.0.2.1", scope=None)
+        return entry and (entry.is_open or judge(entry.record, entry.kind, NOW, origin=None, ip="192.0.2.1", scope=None))
 
     return call
 

@@ -6,6 +6,7 @@ from hashlib import sha256
 from typing import Final, NamedTuple
 
 from latchkey.index import Index
+from latchkey.judging import is_open
 from latchkey.keyformat import CHECK, LENGTH, Environment, Kind, is_whole, prefix_of
 from latchkey.packing import pack, unpack
 from latchkey.rings import PairRecord, RingRecord
@@ -14,12 +15,14 @@ _MOST_AT_HAND: Final = 16_384  # keys, of some 700 bytes
 
 
 class Entry(NamedTuple):
-    """One key of a pair: the pair, and what the key's prefix and its last six characters have to say."""
+    """One key of a pair: the pair, what the key's prefix and its last six characters have to say, and `judging.is_open` of the pair, which
+    spares nearly every question a judgement."""
 
     record: PairRecord
     kind: Kind
     environment: Environment
     checksum: str
+    is_open: bool
 
 
 @dataclass(slots=True)
@@ -84,7 +87,7 @@ class Directory:
                 if found == digest and is_whole(text) and text.startswith(prefix_of(kind, environment)):
                     if len(self._at_hand) >= _MOST_AT_HAND:
                         self._at_hand.clear()
-                    entry = self._at_hand[digest] = Entry(pair, kind, environment, text[-CHECK:])
+                    entry = self._at_hand[digest] = Entry(pair, kind, environment, text[-CHECK:], is_open(pair))
                     return entry
         return None
 

@@ -47,6 +47,12 @@ def judge(record: PairRecord | None, kind: Kind, now: datetime, *, origin: str |
     return _ended(record, now) or _paused(record) or _rules(record, kind, origin, ip, scope)
 
 
+def is_open(record: PairRecord) -> bool:
+    """Whether both keys of this pair are VALID at any time, from any address, for whoever names neither an origin nor a scope."""
+    limited = record.suspended or record.expires_at is not None or record.allowed_origins or record.allowed_ips
+    return record.status is PairStatus.ACTIVE and not limited
+
+
 def _ended(record: PairRecord, now: datetime) -> Code | None:
     if record.status is PairStatus.REVOKED:
         return Code.REVOKED

@@ -11,11 +11,10 @@ from latchkey.beats import boot_clock
 from latchkey.judging import Code, judge
 from latchkey.keyformat import Environment, Kind, parse_key
 from latchkey.livetable import LiveTable
-from latchkey.rings import PairRecord, PairStatus
+from latchkey.rings import PairRecord
 from latchkey.topics import KEYS_VERIFIER_STATE
 
 MAX_WAITERS: Final = 1024
-_NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
 
 
 class Verdict(NamedTuple):
@@ -27,7 +26,7 @@ class Verdict(NamedTuple):
     environment: Environment | None
 
 
-_ACTIVE: Final = PairStatus.ACTIVE  # as in judging
+_VALID: Final = Code.VALID  # as in judging
 _new: Final = tuple.__new__  # what a named tuple's own constructor calls, without the call to that
 _MALFORMED: Final = Verdict(Code.MALFORMED, None, None, None)
 
@@ -88,9 +87,11 @@ class LocalVerifier:
         entry = self._table.directory.look_up(key_text) if now < self._table.until else None
         if entry is None:
             return self._unknown(key_text, now)
-        record, kind, environment, _ = entry
-        wall = _NO_DEADLINE if record.status is _ACTIVE and record.expires_at is None else self._wall(now)
-        code = judge(record, kind, wall, origin=origin, ip=ip, scope=scope)
+        record, kind, environment, _, is_open = entry
+        if is_open and origin is None and scope is None:
+            code = _VALID
+        else:
+            code = judge(record, kind, self._wall(now), origin=origin, ip=ip, scope=scope)
         return _new(Verdict, (code, record, kind, environment))
 
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:

@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import datetime
 from functools import partial
 from time import time
 from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from latchkey.directory import Entry
-from latchkey.judging import Code, PairRecord, PairStatus, judge
+from latchkey.judging import Code, PairRecord, judge
 from latchkey.keyformat import Environment, Kind, ParsedKey, is_whole, parse_key
 from pydantic_core import to_json
 
@@ -39,9 +39,7 @@ SENTENCES: Final = MappingProxyType(
         Code.INSUFFICIENT_SCOPE: "The key does not have this scope.",
     }
 )
-_ACTIVE: Final = PairStatus.ACTIVE  # as in judging: a member of an enumeration is dear to find on Python 3.11
-_VALID: Final = Code.VALID
-_NO_DEADLINE: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_VALID: Final = Code.VALID  # as in judging: a member of an enumeration is dear to find on Python 3.11
 _MOST_KEPT: Final = 50_000  # answers
 _MOST_ADMITTED: Final = 2_000  # service tokens, of some 500 bytes
 _log: Final = logging.getLogger(__name__)
@@ -151,10 +149,9 @@ class Verifying:
             return None
 
     def _judged(self, entry: Entry, question: Question) -> Code:
-        record = entry.record
-        undated = record.status is _ACTIVE and record.expires_at is None
-        now = _NO_DEADLINE if undated else self._now()
-        return judge(record, entry.kind, now, origin=question.origin, ip=question.ip, scope=question.scope)
+        if entry.is_open and question.origin is None and question.scope is None:
+            return _VALID
+        return judge(entry.record, entry.kind, self._now(), origin=question.origin, ip=question.ip, scope=question.scope)
 
     async def _app_of(self, secret_key: str, origin: str | None, ip: str | None) -> str:
         entry = self._known(secret_key)

@@ -4,11 +4,13 @@ import contextlib
 import json
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from itertools import product
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from latchkey.judging import Code, PairRecord, PairStatus, RingRecord, decode_ring, encode_ring, judge
+from latchkey.judging import Code, PairRecord, PairStatus, RingRecord, decode_ring, encode_ring, is_open, judge
 from latchkey.keyformat import Kind
 from latchkey.states import BadState
 
@@ -81,6 +83,21 @@ def test_a_scope_that_is_asked_for_must_be_there() -> None:
         Code.INSUFFICIENT_SCOPE,
         Code.VALID,
     ]
+
+
+EACH: dict[str, list[Any]] = {
+    "status": list(PairStatus), "suspended": [False, True], "expires_at": [None, NOW, NOW + SECOND], "valid_until": [None, NOW + SECOND],
+    "allowed_origins": [frozenset(), frozenset({"https://shop.example"})], "allowed_ips": [frozenset(), frozenset({"10.0.0.0/8"})],
+    "scopes": [frozenset(), frozenset({"pay"})],
+}  # fmt: skip
+
+
+def test_an_open_pair_is_good_for_every_question_that_names_no_origin_and_no_scope_and_no_other_is() -> None:
+    for values in product(*EACH.values()):
+        record = replace(PAIR, **dict(zip(EACH, values, strict=True)))
+        asked = product(Kind, (NOW - SECOND, NOW, NOW + 2 * SECOND), (None, "10.1.2.3", "11.1.2.3"))
+        always = all(judge(record, kind, now, origin=None, ip=ip, scope=None) is Code.VALID for kind, now, ip in asked)
+        assert is_open(record) is always
 
 
 def test_a_ring_comes_back_as_it_was_written() -> None:
