@@ -25,7 +25,7 @@ from stack.parts.jars import VERSION, brought
 from stack.ports import HOST, free_ports
 from stack.testing import RealStack
 
-DEBEZIUM: Final = "3.6.1.Final"
+DEBEZIUM: Final = "3.7.0.Final"
 POLLS: Final = {500: "Debezium", 5: "Debezium, poll 5 ms", 1: "Debezium, poll 1 ms"}
 """`poll.interval.ms`: its default, and two that wait less."""
 TOPIC: Final = Topic("bench.debezium", 12, {"cleanup.policy": "delete"})
