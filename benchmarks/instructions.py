@@ -39,7 +39,7 @@ def main() -> int:
     dearer = judged(shares, kept)
     for name, share in shares.items():
         verdict = "dearer" if name in dearer else "as kept"
-        print(f"{name:28} {counts[name]:9,.0f} instructions  {share:7.2f} of the loop, kept {kept.get(name, 0):7.2f}  {verdict}")
+        print(f"{name:32} {counts[name]:9,.0f} instructions  {share:7.2f} of the loop, kept {kept.get(name, 0):7.2f}  {verdict}")
     return 1 if dearer else 0
 
 

@@ -3,8 +3,10 @@
 import itertools
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
+from typing import Any
 
 from latchkey.directory import Directory
 from latchkey.envelope import decode, splice
@@ -32,17 +34,19 @@ KEYS = 1_000
 
 def paths() -> Mapping[str, Callable[[], object]]:
     """Each by its name; a call does it once. The loop is what the others are shares of."""
-    return {LOOP: _loop, "judge a key": _judging(), "record a transaction": _recording(), "read an event of Kafka": _reading()}
+    bound = _judging(allowed_ips=frozenset({"192.0.2.0/24"}))
+    judging = {"judge a key": _judging(), "judge a key bound to addresses": bound}
+    return {LOOP: _loop, **judging, "record a transaction": _recording(), "read an event of Kafka": _reading()}
 
 
 def _loop() -> object:
     return json.dumps({str(number): sorted(str(number)) for number in range(20)})
 
 
-def _judging() -> Callable[[], object]:
+def _judging(**rules: Any) -> Callable[[], object]:
     directory = Directory()
     for number in range(KEYS):
-        directory.put(ring(number))
+        directory.put(ring(number, **rules))
     text = key(Kind.SECRET, KEYS // 2)
 
     def call() -> object:
@@ -105,9 +109,9 @@ def key(kind: Kind, number: int) -> str:
     return make_key(kind, Environment.LIVE, sha256(f"{kind} {number}".encode()).digest())
 
 
-def ring(number: int) -> RingRecord:
-    """A keyring of one active pair, whose keys are `key` of this number."""
+def ring(number: int, **rules: Any) -> RingRecord:
+    """A keyring of one active pair with these rules, whose keys are `key` of this number."""
     name = sha256(str(number).encode()).hexdigest()[:22]
     digests = key_digest(key(Kind.PUBLIC, number)), key_digest(key(Kind.SECRET, number))
     pair = PairRecord(f"kr_{name}", f"kp_{name}", f"app_{name}", f"acc_{name}", Environment.LIVE, *digests, PairStatus.ACTIVE, f"kl_{name}")
-    return RingRecord(pair.ring_id, 1, (pair,))
+    return RingRecord(pair.ring_id, 1, (replace(pair, **rules),))

@@ -18,7 +18,9 @@ from deploy.who import SERVICES, feeds_of, outsider
 from stack.trouble import Trouble
 
 _CA = os.environ.get("STORES_CA", "")
-_VAULT = Vault(Path("/secrets"), Path("/given"), os.environ.get("REDIS", "redis:6379"), os.environ.get("REDIS_TLS") == "true", _CA)
+_VAULT = Vault(
+    Path("/secrets"), Path("/given"), os.environ.get("REDIS", "redis:6379"), redis_tls=os.environ.get("REDIS_TLS") == "true", redis_ca=_CA
+)
 _SUPERUSER = "postgres://postgres@{host}/postgres?passfile=/secrets/admin/pgpass"
 _NAME = re.compile(r"[a-z][a-z0-9-]{1,40}")
 
@@ -48,6 +50,11 @@ def main() -> int:
 
 
 def _init(_: argparse.Namespace) -> None:
+    if _CA and os.environ.get("PGSSLMODE") == "prefer":
+        raise Trouble(
+            "STORES_CA_FILE is given, but by POSTGRES_SSLMODE=prefer nobody looks at PostgreSQL's certificate: "
+            "say verify-full, or disable where it speaks no TLS."
+        )
     give_volumes(_VAULT.root, Path("/data"))
     made = _VAULT.fill()
     print(f"{len(BY_NAME)} secrets are in place, {made} of them made now.")

@@ -115,7 +115,7 @@ class ServiceSettings(ServerSettings):
     kafka_password: Annotated[str | None, Field(repr=False, validate_default=True), AfterValidator(_kafka_password)] = None
     kafka_password_file: Path | None = None
     kafka_tls: bool = False
-    kafka_ca_file: str = ""
+    kafka_ca_file: Annotated[Path | None, BeforeValidator(lambda given: given or None)] = None
     identity_url: str
     registry_url: str | None = None
     keys_url: str | None = None
@@ -127,8 +127,7 @@ class ServiceSettings(ServerSettings):
     def kafka(self) -> KafkaAccess:
         """Where Kafka is and who this service is there. A password that came from a file is read again for each client."""
         password = self.kafka_password_file or self.kafka_password or ""
-        authorities = Path(self.kafka_ca_file) if self.kafka_ca_file else None
-        return KafkaAccess(self.kafka_bootstrap, self.kafka_user, password, self.kafka_tls, authorities)
+        return KafkaAccess(self.kafka_bootstrap, self.kafka_user, password, self.kafka_tls, self.kafka_ca_file)
 
 
 def _read(name: str, environ: Mapping[str, str]) -> str | None:

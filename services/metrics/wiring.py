@@ -26,7 +26,7 @@ from services.metrics.projections.transactions import Transactions
 from services.metrics.publications import publish
 from services.metrics.queries.domains import DomainQueries
 from services.metrics.queries.lists import ListQueries
-from services.metrics.queries.matching import open_reading
+from services.metrics.queries.matching import PLANNING
 from services.metrics.queries.positions import APPS, AppPositions
 from services.metrics.queries.sums import SumQueries
 from services.metrics.settings import Settings
@@ -90,7 +90,7 @@ async def build_app(settings: Settings, verifier: Verifier, tokens: TokenChecker
         wake = await opened.enter_async_context(RedisWake(settings.redis_url, SERVICE, listen=False))
         store_settings = StoreSettings(settings.database_url, settings.master_key, transaction_seconds=APPEND_SECONDS)
         store, pool = await opened.enter_async_context(open_store(store_settings, VIEWS, {}, wake))
-        reading = await open_reading(settings.read_database_url)
+        reading = await create_pool(settings.read_database_url, **PLANNING)
         opened.push_async_callback(reading.close)
         commands = TransactionCommands(
             Aggregates(TRANSACTION, store), Aggregates(REFUSAL, store), derive_key(settings.master_key, "transaction-fingerprint")

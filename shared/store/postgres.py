@@ -104,7 +104,7 @@ class StoreSettings:
     transaction_seconds: float = 1.0
 
 
-async def create_pool(url: str, size: int = 8, **settings: str) -> asyncpg.Pool:
+async def create_pool(url: str, size: int = 8, /, **settings: str) -> asyncpg.Pool:
     """A pool of sessions with these settings, for what sets nothing itself, so that there is nothing to undo: asyncpg would send a
     `RESET ALL` after each query, a third of its cost. A transaction that was left open is rolled back all the same."""
     return await asyncpg.create_pool(url, min_size=1, max_size=size, command_timeout=30, timeout=5, reset=_leave, server_settings=settings)

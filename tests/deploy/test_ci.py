@@ -51,6 +51,14 @@ def test_too_little_time_is_left(tmp_path: Path, backend: str, code: int) -> Non
     assert (done.returncode, done.stdout.strip()) == (code, f"Only 60 seconds are left, {UNTESTED}")
 
 
+@pytest.mark.parametrize(("backend", "code"), [("1", 0), ("containers", 1)])
+def test_engine_and_images_took_too_long(tmp_path: Path, backend: str, code: int) -> None:
+    program(tmp_path, "docker", "exit 0")
+    done = ran(tmp_path, "1800", REQUIRE_BACKEND=backend, LATCHKEY_CONTAINERS_LEAST="1801", PATH=f"{tmp_path}:{os.environ['PATH']}")
+    assert done.returncode == code
+    assert re.search(rf"Only \d+ seconds are left with engine and images at hand, {UNTESTED}", done.stdout)
+
+
 def test_what_is_not_done_in_time_is_ended_and_fails(tmp_path: Path) -> None:
     """An engine that only says that it works, and tests that go on for ever."""
     program(tmp_path, "docker", "exit 0")

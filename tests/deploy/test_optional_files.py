@@ -15,7 +15,7 @@ pytestmark = pytest.mark.containers
 
 def services(**told: str) -> dict[str, Any]:
     """The services of docker-compose.yml with these variables."""
-    command = ["docker", "compose", "-f", "docker-compose.yml", "config", "--format", "json"]
+    command = ["docker", "compose", "-f", "docker-compose.yml", "--profile", "tools", "config", "--format", "json"]
     done = subprocess.run(command, check=True, capture_output=True, cwd=ROOT, env=os.environ | told)
     found: dict[str, Any] = json.loads(done.stdout)["services"]
     return found
@@ -45,13 +45,20 @@ def test_without_them_nothing_is_named() -> None:
 
 
 def test_whoever_goes_to_a_store_knows_its_authority_or_goes_without() -> None:
-    where = ("init", "databases", "topics", *(f"{service}-{part}" for service in SERVICES for part in ("ops", "main", "worker")))
-    for given, (place, source) in {"/etc/ssl/ours.pem": ("/stores/ca.pem", "/etc/ssl/ours.pem"), "": ("", "/dev/null")}.items():
-        all_of_them = services(STORES_CA_FILE=given)
-        for name in where:
+    where = {"init": {"STORES_CA"}, "databases": {"PGSSLROOTCERT"}, "topics": {"STORES_CA"}, "consumer": {"STORES_CA"}}
+    where["rotate"] = {"STORES_CA", "PGSSLROOTCERT"}
+    for service in SERVICES:
+        where |= {f"{service}-{part}": {"PGSSLROOTCERT", f"{service.upper()}_KAFKA_CA_FILE"} for part in ("ops", "main", "worker")}
+    for given, (place, source, mode) in {
+        "/etc/ssl/ours.pem": ("/stores/ca.pem", "/etc/ssl/ours.pem", "verify-full"),
+        "": ("", "/dev/null", "prefer"),
+    }.items():
+        all_of_them = services(STORES_CA_FILE=given, POSTGRES_SSLMODE=mode)
+        for name, variables in where.items():
             told = all_of_them[name]["environment"]
-            assert {told[key] for key in told if key == "STORES_CA" or key.endswith(("KAFKA_CA_FILE", "SSLROOTCERT"))} == {place}, name
-            assert name == "init" or mounted(all_of_them[name])["/stores/ca.pem"] == source
+            assert {variable: told.get(variable) for variable in variables} == dict.fromkeys(variables, place), name
+            assert "PGSSLROOTCERT" not in variables or told["PGSSLMODE"] == mode, name
+            assert name == "init" or mounted(all_of_them[name])["/stores/ca.pem"] == source, name
 
 
 def test_traces_are_sent_by_every_process_or_by_none() -> None:

@@ -1,5 +1,6 @@
 """A request whose body comes too slowly: the proxy cuts it off in its time, and nobody else is the worse for it."""
 
+import json
 import socket
 import subprocess
 import time
@@ -41,7 +42,7 @@ def test_a_body_that_comes_too_slowly_is_cut_off_and_nobody_says_that_it_was_rec
 def test_slow_bodies_keep_nobody_else_waiting(deployment: Deployment) -> None:
     with secured(deployment, **BY_ITSELF) as site:
         began = time.monotonic()
-        with _slow_bodies(site):
+        with _slow_bodies(site) as slow:
             waited = []
             while time.monotonic() < began + CUT_OFF + SLOW_ONES:
                 asked = time.monotonic()
@@ -49,21 +50,22 @@ def test_slow_bodies_keep_nobody_else_waiting(deployment: Deployment) -> None:
                 assert answer.status_code == 401
                 waited.append(time.monotonic() - asked)
                 time.sleep(0.2)
+            assert json.loads(slow[0].communicate(timeout=5)[0])["code"] == "request.too_slow"
         told = deployment.compose("logs", "--no-log-prefix", "proxy").stdout
     assert max(waited) < SLOW_ONES / 2
     assert told.count('"status":408') >= SLOW_ONES
 
 
 @contextmanager
-def _slow_bodies(site: Secured) -> Iterator[None]:
+def _slow_bodies(site: Secured) -> Iterator[list[subprocess.Popen[bytes]]]:
     """Over HTTP/2, where a body that breaks off does not break off its connection."""
     words = ["curl", "-sk", "--http2", "-X", "POST", "-H", "Content-Length: 1000", "-T", "-", f"{site.origin}{WHERE}"]
     slow = []
     try:
         for _ in range(SLOW_ONES):
-            slow.append(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.DEVNULL))
+            slow.append(subprocess.Popen(words, stdin=subprocess.PIPE, stdout=subprocess.PIPE))
             time.sleep(1)
-        yield
+        yield slow
     finally:
         for each in slow:
             each.kill()

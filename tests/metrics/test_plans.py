@@ -6,8 +6,9 @@ from zoneinfo import ZoneInfo
 import pytest
 
 from services.metrics.queries.lists import ListQueries
-from services.metrics.queries.matching import open_reading
+from services.metrics.queries.matching import PLANNING
 from services.metrics.queries.views import Filters
+from shared.store.postgres import create_pool
 from stack.databases import Database
 from tests.metrics.shop import OWNER, Shop
 
@@ -19,7 +20,7 @@ GENERIC, CUSTOM = (
 
 
 async def test_a_question_asked_often_is_still_planned_for_its_values(shop: Shop, database: Database) -> None:
-    pool = await open_reading(database.read)
+    pool = await create_pool(database.read, **PLANNING)
     try:
         lists, filters = ListQueries(pool), Filters(zone=ZoneInfo("UTC"))
         for number in range(OFTEN):

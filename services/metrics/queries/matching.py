@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import date, datetime
+from types import MappingProxyType
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -10,7 +11,6 @@ import asyncpg
 from services.metrics.domain import periods
 from services.metrics.domain.errors import AppNotFound
 from services.metrics.queries.views import Filters
-from shared.store.postgres import create_pool
 
 # $1 app, $2 statuses, $3 currencies, $4 environment, $5 payment mode, $6 pair, $7 lineage
 MATCHES: Final = """
@@ -18,19 +18,16 @@ MATCHES: Final = """
     AND ($4::text IS NULL OR environment = $4) AND ($5::text IS NULL OR payment_mode = $5) AND ($6::text IS NULL OR pair_id = $6)
     AND ($7::text IS NULL OR pair_id IN (SELECT pair_id FROM pairs WHERE lineage_id = $7 AND app_id = $1))
 """
+PLANNING: Final = MappingProxyType({"plan_cache_mode": "force_custom_plan", "max_parallel_workers_per_gather": "0"})
+"""Of the sessions that these queries are asked in.
+
+Each question is planned for its own values. A plan for any values, which PostgreSQL may go over to after the fifth time, does not know that
+a filter is absent or how few rows a search leaves: of a million transactions the search took 506 ms instead of 2.4 and the overview 19
+instead of 4.3, where a plan costs 1 ms. And none gets helpers: to start two for the 4,000 cells of 90 days takes longer than to add them
+up.
+"""
 _APP: Final = "SELECT registered_at FROM apps WHERE app_id = $1 AND owner_id = $2"
 _FIRST: Final = "SELECT min(start) FROM rollups WHERE app_id = $1 AND count > 0"
-
-
-async def open_reading(url: str) -> asyncpg.Pool:
-    """The pool that every query here is asked over.
-
-    It has each question planned for its own values. A plan for any values, which PostgreSQL may go over to after the fifth time, does not
-    know that a filter is absent or how few rows a search leaves: of a million transactions the search took 506 ms instead of 2.4 and the
-    overview 19 instead of 4.3, where a plan costs 1 ms. And no question gets helpers: to start two for the 4,000 cells of 90 days takes
-    longer than to add them up.
-    """
-    return await create_pool(url, plan_cache_mode="force_custom_plan", max_parallel_workers_per_gather="0")
 
 
 def matching(filters: Filters) -> Sequence[Any]:

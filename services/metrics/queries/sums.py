@@ -37,7 +37,7 @@ FROM rollups WHERE {MATCHES} AND start >= $9 AND start < $10 GROUP BY place, sta
 # the nearest midnight of UTC ($9 to $10) from the quarters of an hour: taken from the bucket $12 and given to the bucket $11. Read from
 # the quarters alone a series of 90 days in New York took 148 ms for 141,000 cells, this way 39 for 29,000.
 _DAYS: Final = f"""
-WITH between AS (
+WITH edges AS (
     SELECT gains, loses, status, currency, sum(count) AS count, sum(amount) AS amount
     FROM unnest($9::timestamptz[], $10::timestamptz[], $11::int[], $12::int[]) AS edge(low, high, gains, loses)
         JOIN rollups ON start >= low AND start < high
@@ -48,8 +48,8 @@ SELECT place, status, currency, sum(count)::bigint AS count, sum(amount)::text A
 FROM (
     SELECT width_bucket(start, $8::timestamptz[]) AS place, status, currency, count, amount, reported_count, reported_amount
     FROM daily WHERE {MATCHES} AND start >= $8[1] AND start < $8[cardinality($8)]
-    UNION ALL SELECT gains, status, currency, count, amount, 0, 0 FROM between
-    UNION ALL SELECT loses, status, currency, -count, -amount, 0, 0 FROM between
+    UNION ALL SELECT gains, status, currency, count, amount, 0, 0 FROM edges
+    UNION ALL SELECT loses, status, currency, -count, -amount, 0, 0 FROM edges
 ) cells WHERE place > 0 AND place < cardinality($8) GROUP BY place, status, currency
 """
 
@@ -82,7 +82,7 @@ class SumQueries:
             rows = await self._pool.fetch(_HOURS, app_id, *matching(filters), starts, span.start, span.end)
         else:
             rows = await self._pool.fetch(_DAYS, app_id, *matching(filters), *_days_and_edges([span.start, *starts[1:], span.end]))
-        by_day = bucket is Bucket.DAY and filters.zone.key in {"UTC", "Etc/UTC"}
+        closes = bucket is Bucket.DAY and filters.zone.key in {"UTC", "Etc/UTC"}
         sums: list[list[Sum]] = [[] for _ in starts]
         reported: list[list[Sum]] = [[] for _ in starts]
         for row in rows:
@@ -92,7 +92,7 @@ class SumQueries:
             if row["reported_count"]:
                 reported[place].append(Sum(row["status"], row["currency"], row["reported_count"], row["reported_amount"]))
         return [
-            Point(start, tuple(sums[n]), tuple(reported[n]) if by_day and start + _DAY <= now else None) for n, start in enumerate(starts)
+            Point(start, tuple(sums[n]), tuple(reported[n]) if closes and start + _DAY <= now else None) for n, start in enumerate(starts)
         ]
 
 

@@ -4,6 +4,7 @@ import csv
 import io
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
+from itertools import product
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -222,28 +223,37 @@ async def test_a_day_on_which_clocks_change_is_exact(shop: Shop, zone: str, date
 
 
 ZONES = ["UTC", "America/New_York", "Asia/Tokyo", "Asia/Kathmandu", "Pacific/Auckland", "Australia/Lord_Howe", "Pacific/Apia"]
+OF_ANOTHER_APP = """
+INSERT INTO {table} SELECT (other).* FROM (
+    SELECT jsonb_populate_record(cell, '{{"app_id": "app_of_others"}}') AS other FROM {table} cell WHERE app_id = $1
+)
+"""
 
 
-@pytest.mark.parametrize("first", [date(2026, 3, 3), date(2026, 4, 1)])
+@pytest.mark.parametrize("first", [date(2026, 3, 3), date(2026, 4, 1), date(2026, 9, 22)])
 @pytest.mark.parametrize(("bucket", "days"), [("day", 1), ("week", 7)])
 async def test_a_series_is_the_recount_in_every_zone(shop: Shop, bucket: str, days: int, first: date) -> None:
-    """S40, over the nights on which clocks change."""
-    begun, last = datetime(2026, 3, 1, 0, 10, tzinfo=UTC), first + timedelta(days=11)
-    moments = [begun + timedelta(minutes=83 * n) for n in range(800)]
-    for half in (moments[::2], moments[1::2]):
-        sent = [
-            transaction(moment.isoformat(), occurred_at=moment.isoformat(), amount=f"{moment.day}.{moment.minute:02}") for moment in half
-        ]
-        assert (await shop.record(*sent)).status_code == 201
-    for zone in map(ZoneInfo, ZONES):
-        points = (await shop.get("timeseries", tz=zone.key, first=f"{first}", last=f"{last}", bucket=bucket)).json()["points"]
+    """S40, over the nights on which clocks change; of one app and, by a filter, of every second transaction."""
+    begun, last = datetime(first.year, first.month, first.day, 0, 10, tzinfo=UTC) - timedelta(days=3), first + timedelta(days=11)
+    moments = [begun + timedelta(minutes=83 * n) for n in range(330)]
+    sent = [
+        transaction(n, occurred_at=moment.isoformat(), amount=f"{moment.day}.{moment.minute:02}", currency=("EUR", "USD")[n % 2])
+        for n, moment in enumerate(moments)
+    ]
+    assert (await shop.record(*sent)).status_code == 201
+    for table in ("rollups", "daily"):
+        await shop.db.execute(f"DELETE FROM {table} WHERE app_id = 'app_of_others'")
+        await shop.db.execute(OF_ANOTHER_APP.format(table=table), shop.app)
+    for zone, (filters, counted) in product(map(ZoneInfo, ZONES), (({}, moments), ({"currency": "USD"}, moments[1::2]))):
+        asked = {"tz": zone.key, "first": f"{first}", "last": f"{last}", "bucket": bucket} | filters
+        points = (await shop.get("timeseries", **asked)).json()["points"]
         monday = first - timedelta(days=first.weekday() if days > 1 else 0)
         expected = [(0, Decimal(0)) for _ in points]
-        for moment in moments:
+        for moment in counted:
             if first <= (local := moment.astimezone(zone).date()) <= last:
                 count, amount = expected[place := (local - monday).days // days]
                 expected[place] = count + 1, amount + Decimal(f"{moment.day}.{moment.minute:02}")
-        assert [(point["count"], sum(Decimal(one["amount"]) for one in point["amounts"])) for point in points] == expected, zone
+        assert [(point["count"], sum(Decimal(one["amount"]) for one in point["amounts"])) for point in points] == expected, asked
 
 
 async def test_a_series_has_no_gaps_and_begins_with_the_first_transaction(shop: Shop) -> None:
