@@ -10,7 +10,6 @@ from typing import Any
 
 from latchkey.directory import Directory
 from latchkey.envelope import decode, splice
-from latchkey.judging import judge
 from latchkey.keyformat import Environment, Kind, key_digest, make_key
 from latchkey.rings import PairRecord, PairStatus, RingRecord
 
@@ -51,7 +50,7 @@ def _judging(**rules: Any) -> Callable[[], object]:
 
     def call() -> object:
         entry = directory.look_up(text)
-        return entry and (entry.is_open or judge(entry.record, entry.kind, NOW, origin=None, ip="192.0.2.1", scope=None))
+        return entry and entry.judged(lambda: NOW, origin=None, ip="192.0.2.1", scope=None)
 
     return call
 

@@ -5,7 +5,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from dataclasses import dataclass
 from functools import cached_property
@@ -137,10 +137,13 @@ def running(stack: RealStack) -> Iterator[Product]:
     with ThreadPoolExecutor(len(everything)) as pool:
         list(pool.map(lambda service: service.prepare(), services.values()))
         service_client(layout, services["identity"])
+        starts = [pool.submit(process.start) for process in everything]
         try:
-            list(pool.map(lambda process: process.start(), everything))
+            for start in starts:
+                start.result()
             yield product
         finally:
+            wait(starts)  # a process that is stopped before it was started would stay
             list(pool.map(lambda process: process.stop(), everything))
 
 

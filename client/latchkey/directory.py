@@ -1,28 +1,35 @@
 """The table a verifier looks keys up in: digest to pair, kept up ring by ring, each ring never going back."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from datetime import datetime
 from hashlib import sha256
 from typing import Final, NamedTuple
 
 from latchkey.index import Index
-from latchkey.judging import is_open
+from latchkey.judging import Code, is_open, judge
 from latchkey.keyformat import CHECK, LENGTH, Environment, Kind, is_whole, prefix_of
 from latchkey.packing import pack, unpack
 from latchkey.rings import PairRecord, RingRecord
 
+_VALID: Final = Code.VALID  # as in judging
 _MOST_AT_HAND: Final = 16_384  # keys, of some 700 bytes
 
 
 class Entry(NamedTuple):
-    """One key of a pair: the pair, what the key's prefix and its last six characters have to say, and `judging.is_open` of the pair, which
-    spares nearly every question a judgement."""
+    """One key of a pair: the pair, what the key's prefix and its last six characters have to say, and `judging.is_open` of the pair."""
 
     record: PairRecord
     kind: Kind
     environment: Environment
     checksum: str
     is_open: bool
+
+    def judged(self, now: Callable[[], datetime], *, origin: str | None, ip: str | None, scope: str | None) -> Code:
+        """What `judging.judge` says of this key; nearly every question is of an open pair and needs neither it nor the time."""
+        if self.is_open and origin is None and scope is None:
+            return _VALID
+        return judge(self.record, self.kind, now(), origin=origin, ip=ip, scope=scope)
 
 
 @dataclass(slots=True)

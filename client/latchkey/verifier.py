@@ -8,7 +8,7 @@ from typing import Final, NamedTuple
 
 from latchkey.access import KafkaAccess
 from latchkey.beats import boot_clock
-from latchkey.judging import Code, judge
+from latchkey.judging import Code
 from latchkey.keyformat import Environment, Kind, parse_key
 from latchkey.livetable import LiveTable
 from latchkey.rings import PairRecord
@@ -26,7 +26,6 @@ class Verdict(NamedTuple):
     environment: Environment | None
 
 
-_VALID: Final = Code.VALID  # as in judging
 _new: Final = tuple.__new__  # what a named tuple's own constructor calls, without the call to that
 _MALFORMED: Final = Verdict(Code.MALFORMED, None, None, None)
 
@@ -87,12 +86,8 @@ class LocalVerifier:
         entry = self._table.directory.look_up(key_text) if now < self._table.until else None
         if entry is None:
             return self._unknown(key_text, now)
-        record, kind, environment, _, is_open = entry
-        if is_open and origin is None and scope is None:
-            code = _VALID
-        else:
-            code = judge(record, kind, self._wall(now), origin=origin, ip=ip, scope=scope)
-        return _new(Verdict, (code, record, kind, environment))
+        code = entry.judged(self._wall, origin=origin, ip=ip, scope=scope)
+        return _new(Verdict, (code, entry.record, entry.kind, entry.environment))
 
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key; one that is well-formed and unknown is NOT_FOUND only once everything committed before the call is known.
@@ -123,8 +118,8 @@ class LocalVerifier:
         code = Code.NOT_FOUND if now < self._table.until else Code.STALE_FEED
         return Verdict(code, None, parsed.kind, parsed.environment)
 
-    def _wall(self, now: float) -> datetime:
-        return self._table.wall(now) or datetime.now(UTC)
+    def _wall(self) -> datetime:
+        return self._table.wall(self._clock()) or datetime.now(UTC)
 
     async def _until(self, holds: Callable[[], bool], seconds: float) -> bool:
         try:

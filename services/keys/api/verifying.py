@@ -10,7 +10,7 @@ from types import MappingProxyType
 from typing import Final, NamedTuple
 
 from latchkey.directory import Entry
-from latchkey.judging import Code, PairRecord, judge
+from latchkey.judging import Code, PairRecord
 from latchkey.keyformat import Environment, Kind, ParsedKey, is_whole, parse_key
 from pydantic_core import to_json
 
@@ -149,9 +149,7 @@ class Verifying:
             return None
 
     def _judged(self, entry: Entry, question: Question) -> Code:
-        if entry.is_open and question.origin is None and question.scope is None:
-            return _VALID
-        return judge(entry.record, entry.kind, self._now(), origin=question.origin, ip=question.ip, scope=question.scope)
+        return entry.judged(self._now, origin=question.origin, ip=question.ip, scope=question.scope)
 
     async def _app_of(self, secret_key: str, origin: str | None, ip: str | None) -> str:
         entry = self._known(secret_key)
