@@ -15,6 +15,7 @@ from hypothesis import settings
 from stack.databases import Database
 from stack.layout import Layout
 from stack.testing import RealStack, remove, temporary_layout
+from tests.engine import stores_of_this_run
 from tests.product import Product, running
 
 _NOT_UNIT = ("stack", "slow", "long", "containers")
@@ -91,6 +92,8 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
         terminalreporter.write_line(
             f"unit tests took {took:.2f} s of {_UNIT_SECONDS:.0f} s ({_spent['seconds']:.2f} s as measured): {verdict}"
         )
+    if stores_of_this_run.cache_info().currsize:  # some test started a stack
+        terminalreporter.write_line(f"PostgreSQL, Redis and Kafka: {stores_of_this_run()} (LATCHKEY_TEST_STACK=containers or local)")
 
 
 @pytest.fixture(scope="session")
@@ -147,12 +150,22 @@ def fresh_database(stack: RealStack) -> Iterator[Callable[[str], Database]]:
         stack.drop(database)
 
 
+@pytest.fixture(scope="session")
+def local_stack() -> Iterator[RealStack]:
+    """Return a stack of processes of this machine, wherever the other tests' is: for what is said of these processes alone."""
+    yield from _local_stack()
+
+
 def _own_stack() -> Iterator[RealStack]:
-    if os.environ.get("LATCHKEY_TEST_STACK", "local") == "containers":
+    if stores_of_this_run() == "local":
+        yield from _local_stack()
+    else:
         from tests.containers import own_container_stack  # testcontainers takes a second to import
 
         yield from own_container_stack(temporary_layout())
-        return
+
+
+def _local_stack() -> Iterator[RealStack]:
     layout = temporary_layout()
     found = RealStack(layout)
     try:

@@ -90,8 +90,8 @@ def test_a_sent_message_becomes_one_file(stack: RealStack) -> None:
     assert b"123456" in kept.read_bytes()
 
 
-def test_nothing_listens_beyond_this_machine(stack: RealStack) -> None:
-    for part in stack.parts.all:
+def test_nothing_listens_beyond_this_machine(local_stack: RealStack) -> None:
+    for part in local_stack.parts.all:
         assert part.child.pid is not None
         listening = [at.laddr.ip for at in psutil.Process(part.child.pid).net_connections() if at.status == psutil.CONN_LISTEN]
         # The JVM names an IPv4 address in IPv6 form.
