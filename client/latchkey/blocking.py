@@ -53,7 +53,7 @@ class BlockingVerifier:
         return self._verifier.fresh
 
     def check(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
-        """See `LocalVerifier.check_fresh`: at most twice the bound for a key that is not known, else at once."""
+        """See `LocalVerifier.check_fresh`, also for how long it may wait: nearly always it does not."""
         return self._run(self._verifier.check_fresh(key_text, origin=origin, ip=ip, scope=scope))
 
     def _serve(self) -> None:

@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from datetime import UTC, datetime
+from functools import partial
 from typing import Final, NamedTuple
 
 from latchkey.access import KafkaAccess
@@ -15,6 +16,7 @@ from latchkey.rings import PairRecord
 from latchkey.topics import KEYS_VERIFIER_STATE
 
 MAX_WAITERS: Final = 1024
+_WAITED_FOR: Final = (Code.NOT_FOUND, Code.STALE_FEED)
 
 
 class Verdict(NamedTuple):
@@ -92,24 +94,32 @@ class LocalVerifier:
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key; one that is well-formed and unknown is NOT_FOUND only once everything committed before the call is known.
 
-        At most 1,024 calls wait; one more, or a wait of more than twice the bound, is STALE_FEED.
+        That takes at most twice the bound. A table that ran out of proof less than a bound ago is waited for, until that bound is over:
+        so a stall of Kafka or of this machine costs time and no answer, and an outage is told at once. At most 1,024 calls wait; one
+        more, or a longer wait, is STALE_FEED.
         """
         verdict = self.check(key_text, origin=origin, ip=ip, scope=scope)
+        if verdict.code not in _WAITED_FOR:
+            return verdict
+        called, judge = self._clock(), partial(self.check, key_text, origin=origin, ip=ip, scope=scope)
+        if verdict.code is Code.STALE_FEED and await self._waited(lambda: self.fresh, self._table.until + self._bound - called):
+            verdict = judge()
         if verdict.code is not Code.NOT_FOUND:
             return verdict
-        called = self._clock()
-        if self._waiters >= MAX_WAITERS:
-            return verdict._replace(code=Code.STALE_FEED)
+        known = await self._waited(
+            lambda: self._table.complete_to >= called or self._table.directory.look_up(key_text) is not None, 2 * self._bound
+        )
+        return judge() if known and self.fresh else verdict._replace(code=Code.STALE_FEED)
+
+    async def _waited(self, holds: Callable[[], bool], seconds: float) -> bool:
+        """Whether it holds within this time; false at once where there is no time, or too many wait."""
+        if self._waiters >= MAX_WAITERS or seconds <= 0:
+            return False
         self._waiters += 1
         try:
-            known = await self._until(
-                lambda: self._table.complete_to >= called or self._table.directory.look_up(key_text) is not None, 2 * self._bound
-            )
+            return await self._until(holds, seconds)
         finally:
             self._waiters -= 1
-        if not known or not self.fresh:
-            return verdict._replace(code=Code.STALE_FEED)
-        return self.check(key_text, origin=origin, ip=ip, scope=scope)
 
     def _unknown(self, key_text: str, now: float) -> Verdict:
         parsed = parse_key(key_text)

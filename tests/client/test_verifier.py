@@ -189,6 +189,31 @@ async def test_waiting_is_bounded_in_number_and_in_time(leader: Leader, verifier
     assert {verdict.code for verdict in await asyncio.gather(*waiting)} == {Code.STALE_FEED}
 
 
+async def test_a_stall_costs_time_and_no_answer(stack: RealStack, leader: Leader, exits: AsyncExitStack) -> None:
+    verifier = LocalVerifier(stack.kafka.bootstrap, bound_ms=3_000, topic=leader.topic.name)  # so much is there for the next beat
+    await leader.put(pair(1))
+    await verifier.start()
+    exits.push_async_callback(verifier.stop)
+    assert await verifier.ready(10)
+    leader.beating = False
+    await until(lambda: not verifier.fresh)
+    known, unknown = (asyncio.create_task(verifier.check_fresh(key(number))) for number in (1, 8))
+    await asyncio.sleep(0.05)
+    assert not known.done()
+    leader.beating = True
+    assert (await known).code is Code.VALID
+    assert (await unknown).code is Code.NOT_FOUND
+
+
+async def test_an_outage_is_told_at_once(leader: Leader, verifier: LocalVerifier) -> None:
+    leader.beating = False
+    await until(lambda: not verifier.fresh)
+    await asyncio.sleep(BOUND_MS / 1000 + 0.05)
+    with pytest.raises(StopIteration) as answered:
+        verifier.check_fresh(key(1)).send(None)  # which would answer nothing yet if it waited
+    assert answered.value.value.code is Code.STALE_FEED
+
+
 async def test_an_overlap_ends_at_its_deadline_by_the_databases_clock(leader: Leader, verifier: LocalVerifier) -> None:
     ends = datetime.now(UTC) + timedelta(seconds=1)
     await leader.put(replace(pair(1), status=PairStatus.RETIRING, valid_until=ends))
