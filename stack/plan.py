@@ -9,6 +9,7 @@ from latchkey.topics import TOPICS
 
 from stack.blocking import run
 from stack.endpoints import part_endpoints, write_endpoints, write_part_endpoints
+from stack.forked import Forked, Nursery
 from stack.layout import Layout
 from stack.parts import Parts
 from stack.parts.jars import jars
@@ -37,13 +38,15 @@ class Plan:
     stop_order: tuple[Sequence[Part], ...]
 
     @staticmethod
-    def of_everything(layout: Layout, over: Event) -> "Plan":
+    def of_everything(layout: Layout, nursery: Nursery, over: Event) -> "Plan":
         """Return the plan of `make up`: four parts, their topics and tables, nine processes. Setting `over` ends it early."""
         parts = Parts.of(layout, fixed_part_ports())
         addresses = part_endpoints(parts)
         services = {name: Service(layout, name, addresses) for name in SERVICES}
         processes = [ServiceProcess(layout, service, role) for service in services.values() for role in HEALTH]
         portal = PortalProcess(layout)
+        for each in (*processes, portal):
+            each.child = Forked(layout, each.name, nursery)
 
         def download() -> None:
             jars()

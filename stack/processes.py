@@ -72,7 +72,11 @@ class Child:
                 group=who.gid if who else None,
                 extra_groups=[] if who else None,
             )
-        write_json(self._file, {"pid": self._popen.pid, "started": started_at(self._popen.pid)})
+        self.record(self._popen.pid)
+
+    def record(self, pid: int) -> None:
+        """Remember this process as the child."""
+        write_json(self._file, {"pid": pid, "started": started_at(pid)})
 
     def send(self, sign: signal.Signals) -> None:
         """Signal it, if it lives."""

@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, wait
 from pathlib import Path
 
 from stack.board import Board
+from stack.forked import Nursery
 from stack.layout import Layout
 from stack.parts.part import Part
 from stack.plan import Plan, Step
@@ -124,8 +125,12 @@ def main() -> int:
     over = threading.Event()
     for sign in (signal.SIGTERM, signal.SIGINT):
         signal.signal(sign, lambda *_: over.set())
-    plan = Plan.of_everything(layout, over)
-    return Supervisor(plan, Board(layout, [step.name for step in plan.steps]), over).run()
+    nursery = Nursery()
+    try:
+        plan = Plan.of_everything(layout, nursery, over)
+        return Supervisor(plan, Board(layout, [step.name for step in plan.steps]), over).run()
+    finally:
+        nursery.end()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,99 @@
+"""Processes of ours as forks of one that has imported their code: nine imports, each of a second of processor time, become one.
+
+Not by `multiprocessing`'s fork server, which does the same: one that is killed leaves a folder in /tmp, and its children a second helper.
+"""
+
+import gc
+import json
+import os
+import signal
+import subprocess
+import sys
+from importlib import import_module
+from pathlib import Path
+from threading import Lock
+from typing import Any, Final
+
+from stack.layout import ROOT, Layout
+from stack.ports import HEALTH, SERVICES
+from stack.processes import Child, Command
+
+_MODULES: Final = (*(f"services.{name}.{role}" for name in SERVICES for role in HEALTH), "portal.main")
+
+
+class Nursery:
+    """The process that ours are forked from. It ends with whoever made it; those that it forked live on."""
+
+    def __init__(self) -> None:
+        """Start it; it imports while the caller goes on."""
+        self._lock = Lock()
+        self._process = _started()
+
+    def fork(self, asked: dict[str, Any]) -> int:
+        """Return the pid of a new process that has become what is `asked`. Raises OSError when none could be made."""
+        with self._lock:
+            if self._process.poll() is not None:
+                self._process = _started()
+            asks, answers = self._process.stdin, self._process.stdout
+            if asks is None or answers is None:
+                raise ValueError("it has no pipes")
+            asks.write(json.dumps(asked) + "\n")
+            asks.flush()
+            answer = answers.readline()
+        if not answer:
+            raise ConnectionResetError("the process that ours are forked from has died")
+        return int(answer)
+
+    def end(self) -> None:
+        """Return when it is gone."""
+        self._process.kill()
+        self._process.wait()
+
+
+class Forked(Child):
+    """A child whose command is `python -m` a module with a function `main`."""
+
+    def __init__(self, layout: Layout, name: str, nursery: Nursery) -> None:
+        super().__init__(layout, name)
+        self._nursery = nursery
+
+    def start(self, command: Command) -> None:
+        """Fork it into a session of its own, its output appended to its log; it lives on when we die."""
+        asked = {"module": command.argv[-1], "name": self.name, "environment": dict(command.environment), "log": str(self.log)}
+        self.record(self._nursery.fork(asked))
+
+
+def main() -> None:
+    """Import once, then fork whatever is asked for in a line of standard input, and answer with its pid, until nobody can ask any more."""
+    for module in _MODULES:
+        import_module(module)
+    gc.freeze()  # a collection in a fork would copy every page it looks at
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears away those that end
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            _become(**json.loads(line))
+            return
+        print(pid, flush=True)
+
+
+def _started() -> subprocess.Popen[str]:
+    command = [sys.executable, "-m", "stack.forked"]
+    return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
+
+
+def _become(module: str, name: str, environment: dict[str, str], log: str) -> None:
+    """Be what `python -m module` would be with this environment, to its end. Lists of processes show the child's name."""
+    signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+    os.setsid()
+    os.environ.clear()
+    os.environ.update(environment)
+    Path("/proc/self/comm").write_text(name[:15], "ascii")
+    with Path(os.devnull).open("rb") as nothing, Path(log).open("ab") as kept:
+        for stream, target in ((0, nothing), (1, kept), (2, kept)):
+            os.dup2(target.fileno(), stream)
+    import_module(module).main()
+
+
+if __name__ == "__main__":
+    main()
