@@ -11,14 +11,15 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from importlib.metadata import version
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 QUICK: Final = bool(os.environ.get("BENCH_QUICK"))
 """One short round of each, to see that everything runs and nothing is far off: no figures to keep."""
 ROUNDS: Final = 1 if QUICK else 5
 RESULTS: Final = Path(__file__).parent / "results"
 LOAD_CORE, SERVER_CORE = 0, 1
-Run = Callable[[], Awaitable[float]]
+T = TypeVar("T")
+Run = Callable[[], Awaitable[T]]
 
 
 @dataclass(frozen=True)
@@ -67,14 +68,14 @@ class Figure:
         }  # fmt: skip
 
 
-async def interleaved(ours: Run, theirs: Run | None = None, *, rounds: int = ROUNDS) -> tuple[list[float], list[float]]:
+async def interleaved(ours: Run[T], theirs: Run[T] | None = None, *, rounds: int = ROUNDS) -> tuple[list[T], list[T]]:
     """Run both in the order A-B-B-A after one warm-up each; what drifts on the machine then weighs on both alike."""
     await ours()
     if theirs is None:
         return [await ours() for _ in range(rounds)], []
     await theirs()
-    mine: list[float] = []
-    peers: list[float] = []
+    mine: list[T] = []
+    peers: list[T] = []
     for turn in range(rounds):
         for run, into in ((ours, mine), (theirs, peers)) if turn % 2 == 0 else ((theirs, peers), (ours, mine)):
             into.append(await run())

@@ -6,9 +6,10 @@ import statistics
 import subprocess
 import tempfile
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, asynccontextmanager, contextmanager
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import asyncpg
@@ -56,6 +57,15 @@ class Kept:
     cpu_us: float
 
 
+@dataclass(frozen=True)
+class Round:
+    """One process of a publisher: how it kept each of `PACES`, its megabytes, and percent of a core at rest."""
+
+    paces: Sequence[Kept]
+    memory: float
+    idle: float
+
+
 PACES = TRICKLE, STEADY = Pace(1_000, 1), Pace(5_000, 10)
 
 
@@ -65,13 +75,7 @@ async def run(stack: RealStack) -> list[Figure]:
     await seed(database, EVENTS)
     stack.make_topics(Topic("bench.peer", 12, {"cleanup.policy": "delete"}))
     ours, theirs = await interleaved(lambda: relayed(stack, database, EVENTS), lambda: _theirs(stack), rounds=min(3, ROUNDS))
-    with plainly(stack, database) as plain:
-        least = [await keeping(stack, database, PLAIN.name, plain, pace) for pace in PACES]
-        least_memory = plain.memory_info().rss / 1e6
-    with publishing(stack, database) as relay:
-        kept = [await keeping(stack, database, REGISTRY_APP_EVENTS, relay, pace) for pace in PACES]
-        at_rest = await idle(relay)
-        memory = relay.memory_info().rss / 1e6
+    kept, least = await interleaved(partial(_kept, stack, database), partial(_least, stack, database), rounds=min(3, ROUNDS))
     return [
         figure(
             "relay",
@@ -84,20 +88,35 @@ async def run(stack: RealStack) -> list[Figure]:
             floor=60_000,
             goal=_goal(theirs),
         ),
-        *(each for pace, ours, least in zip(PACES, kept, least, strict=True) for each in _late(pace, ours, least)),
-        figure("relay", "CPU of its process, idle", "% of a core", [at_rest], goal=5, smaller_is_better=True),
-        figure("relay", "memory of its process", "MB", [memory], [least_memory], goal=60, **_LEAST),
+        *(each for number, pace in enumerate(PACES) for each in _late(pace, _at(number, kept), _at(number, least))),
+        figure("relay", "CPU of its process, idle", "% of a core", [each.idle for each in kept], goal=5, smaller_is_better=True),
+        figure("relay", "memory of its process", "MB", [each.memory for each in kept], [each.memory for each in least], goal=60, **_LEAST),
     ]
 
 
-def _late(pace: Pace, ours: Kept, least: Kept) -> list[Figure]:
+async def _kept(stack: RealStack, database: Database) -> Round:
+    with publishing(stack, database) as relay:
+        paces = [await keeping(stack, database, REGISTRY_APP_EVENTS, relay, pace) for pace in PACES]
+        return Round(paces, relay.memory_info().rss / 1e6, await idle(relay))
+
+
+async def _least(stack: RealStack, database: Database) -> Round:
+    with plainly(stack, database) as plain:
+        paces = [await keeping(stack, database, PLAIN.name, plain, pace) for pace in PACES]
+        return Round(paces, plain.memory_info().rss / 1e6, 0.0)
+
+
+def _at(pace: int, rounds: Sequence[Round]) -> list[Kept]:
+    return [each.paces[pace] for each in rounds]
+
+
+def _late(pace: Pace, ours: Sequence[Kept], least: Sequence[Kept]) -> list[Figure]:
     at = f"at {pace.rate:,}/s"
+    p50, p99, cpu = ([[getattr(kept, what) for kept in side] for side in (ours, least)] for what in ("p50_ms", "p99_ms", "cpu_us"))
     return [
-        figure("relay", f"commit → Kafka p50 {at}", "ms", [ours.p50_ms], [least.p50_ms], goal=5, **_LEAST),
-        figure("relay", f"commit → Kafka p99 {at}", "ms", [ours.p99_ms], [least.p99_ms], floor=100, goal=25, **_LEAST),
-        figure(
-            "relay", f"CPU of its process {at}", "µs/event", [ours.cpu_us], [least.cpu_us], goal=60 if pace is TRICKLE else None, **_LEAST
-        ),
+        figure("relay", f"commit → Kafka p50 {at}", "ms", *p50, goal=5, **_LEAST),
+        figure("relay", f"commit → Kafka p99 {at}", "ms", *p99, floor=100, goal=25, **_LEAST),
+        figure("relay", f"CPU of its process {at}", "µs/event", *cpu, goal=60 if pace is TRICKLE else None, **_LEAST),
     ]
 
 
