@@ -9,6 +9,7 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import suppress
 from importlib import import_module
 from pathlib import Path
 from threading import Lock
@@ -66,7 +67,8 @@ class Forked(Child):
 def main() -> None:
     """Import once, then fork whatever is asked for in a line of standard input, and answer with its pid, until nobody can ask any more."""
     for module in _MODULES:
-        import_module(module)
+        with suppress(Exception):  # the fork that is to become it fails by itself, with its own log
+            import_module(module)
     gc.freeze()  # a collection in a fork would copy every page it looks at
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears away those that end
     for line in sys.stdin:

@@ -48,7 +48,7 @@ class Child:
     def pid(self) -> int | None:
         """The pid while the process lives, else None."""
         record = read_json(self._file)
-        if record and started_at(record["pid"]) == record["started"]:
+        if record and record["started"] is not None and started_at(record["pid"]) == record["started"]:
             return int(record["pid"])
         if self._popen is not None:
             self._popen.wait()  # A dead child of our own stays a zombie until somebody asks.
@@ -75,7 +75,7 @@ class Child:
         self.record(self._popen.pid)
 
     def record(self, pid: int) -> None:
-        """Remember this process as the child."""
+        """Remember this process as the child; one that is gone already is remembered as gone."""
         write_json(self._file, {"pid": pid, "started": started_at(pid)})
 
     def send(self, sign: signal.Signals) -> None:

@@ -1,6 +1,7 @@
 """The supervisor starts again what dies, stops what it started, and whoever comes after a dead one can still stop it."""
 
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -162,3 +163,13 @@ def test_a_child_that_ignores_the_request_to_end_is_ended(layout: Layout) -> Non
     deaf.start()
     deaf.child.stop(seconds=0.2)
     assert deaf.child.pid is None
+
+
+def test_one_that_died_before_it_was_known_is_gone(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.make()
+    gone = subprocess.Popen([sys.executable, "-c", ""])
+    gone.wait()
+    child = Child(layout, "gone")
+    child.record(gone.pid)
+    assert child.pid is None
