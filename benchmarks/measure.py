@@ -68,12 +68,14 @@ class Figure:
         }  # fmt: skip
 
 
-async def interleaved(ours: Run[T], theirs: Run[T] | None = None, *, rounds: int = ROUNDS) -> tuple[list[T], list[T]]:
-    """Run both in the order A-B-B-A after one warm-up each; what drifts on the machine then weighs on both alike."""
-    await ours()
+async def interleaved(ours: Run[T], theirs: Run[T] | None = None, *, rounds: int = ROUNDS, warm: bool = False) -> tuple[list[T], list[T]]:
+    """Run both in the order A-B-B-A; what drifts on the machine then weighs on both alike. Before it one of each, unless a run is `warm`
+    by itself."""
+    for run in () if warm else (ours, theirs):
+        if run is not None:
+            await run()
     if theirs is None:
         return [await ours() for _ in range(rounds)], []
-    await theirs()
     mine: list[T] = []
     peers: list[T] = []
     for turn in range(rounds):
