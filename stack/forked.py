@@ -56,42 +56,52 @@ class Forked(Child):
 
     def __init__(self, layout: Layout, name: str, nursery: Nursery) -> None:
         super().__init__(layout, name)
-        self._nursery = nursery
+        self._directory, self._nursery = layout.directory, nursery
 
     def start(self, command: Command) -> None:
         """Fork it into a session of its own, its output appended to its log; it lives on when we die."""
-        asked = {"module": command.argv[-1], "name": self.name, "environment": dict(command.environment), "log": str(self.log)}
+        self.put_long_log_aside()
+        environment = dict(command.environment)
+        asked = {"module": command.argv[-1], "name": self.name, "environment": environment, "directory": str(self._directory)}
         self.record(self._nursery.fork(asked))
 
 
 def main() -> None:
-    """Import once, then fork whatever is asked for in a line of standard input, and answer with its pid, until nobody can ask any more."""
+    """Import once, then fork whatever is asked for in a line of standard input, and answer with its pid, while the one who asks lives."""
+    caller = int(sys.argv[1])
+    answers = os.fdopen(os.dup(1), "w")
+    os.dup2(2, 1)  # what a module prints is no answer
     for module in _MODULES:
         with suppress(Exception):  # the fork that is to become it fails by itself, with its own log
             import_module(module)
     gc.freeze()  # a collection in a fork would copy every page it looks at
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # the kernel clears away those that end
     for line in sys.stdin:
+        if os.getppid() != caller:
+            return  # it was killed after it had asked, and nobody would stop what is made now
         pid = os.fork()
         if pid == 0:
+            answers.close()
             _become(**json.loads(line))
             return
-        print(pid, flush=True)
+        print(pid, file=answers, flush=True)
 
 
 def _started() -> subprocess.Popen[str]:
-    command = [sys.executable, "-m", "stack.forked"]
+    command = [sys.executable, "-m", "stack.forked", str(os.getpid())]
     return subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, start_new_session=True)
 
 
-def _become(module: str, name: str, environment: dict[str, str], log: str) -> None:
-    """Be what `python -m module` would be with this environment, to its end. Lists of processes show the child's name."""
+def _become(module: str, name: str, environment: dict[str, str], directory: str) -> None:
+    """Be what `python -m module` would be with this environment, to its end. `top` and `pgrep` show the child's name."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     os.setsid()
+    child = Child(Layout(Path(directory)), name)
+    child.record(os.getpid())  # whoever asked may die before it can
     os.environ.clear()
     os.environ.update(environment)
     Path("/proc/self/comm").write_text(name[:15], "ascii")
-    with Path(os.devnull).open("rb") as nothing, Path(log).open("ab") as kept:
+    with Path(os.devnull).open("rb") as nothing, child.log.open("ab") as kept:
         for stream, target in ((0, nothing), (1, kept), (2, kept)):
             os.dup2(target.fileno(), stream)
     import_module(module).main()

@@ -57,8 +57,7 @@ class Child:
     def start(self, command: Command) -> None:
         """Start it in a session of its own, its output appended to its log; it lives on when we die."""
         who = command.account
-        if self.log.exists() and self.log.stat().st_size > _LONG_LOG:
-            self.log.replace(self.log.with_suffix(".log.1"))
+        self.put_long_log_aside()
         with self.log.open("ab") as log:
             self._popen = subprocess.Popen(
                 command.argv,
@@ -73,6 +72,11 @@ class Child:
                 extra_groups=[] if who else None,
             )
         self.record(self._popen.pid)
+
+    def put_long_log_aside(self) -> None:
+        """Before a start: a log that has grown long becomes the older one."""
+        if self.log.exists() and self.log.stat().st_size > _LONG_LOG:
+            self.log.replace(self.log.with_suffix(".log.1"))
 
     def record(self, pid: int) -> None:
         """Remember this process as the child; one that is gone already is remembered as gone."""

@@ -65,8 +65,11 @@ def _undisturbed_seconds() -> float:
     return _spent["seconds"] / slower
 
 
-def pytest_collection_finish() -> None:
-    """Leave what was imported out of every later collection of garbage: it lives as long as the run."""
+def pytest_collection_finish(session: pytest.Session) -> None:
+    """Choose the stores before any test's time runs: images may have to come first. And leave what was imported out of every later
+    collection of garbage: it lives as long as the run."""
+    if not session.config.option.collectonly and any(item.get_closest_marker("stack") for item in session.items):
+        stores_of_this_run()
     gc.collect()
     gc.freeze()
 

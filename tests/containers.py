@@ -6,6 +6,7 @@ import signal
 from collections.abc import Iterator, Mapping
 from typing import Any, cast
 
+from requests.exceptions import RequestException
 from testcontainers.core.container import DockerContainer
 
 from stack.credentials import password
@@ -55,7 +56,7 @@ class Contained(Child):
         match sign:
             case signal.SIGSTOP:
                 engine.pause()
-            case signal.SIGCONT:
+            case signal.SIGCONT if engine.status == "paused":
                 engine.unpause()
             case _:
                 engine.kill(sign.name)
@@ -64,8 +65,12 @@ class Contained(Child):
         """Stop it in order."""
         engine = self._engine()
         if engine is not None and self.pid is not None:
+            self.send(signal.SIGCONT)
             engine.kill(sign.name)
-            engine.wait(timeout=seconds)
+            try:
+                engine.wait(timeout=seconds)
+            except RequestException:  # which is how the engine's client says that time is up
+                self.kill()
 
     def kill(self) -> None:
         """SIGKILL."""
@@ -135,10 +140,12 @@ def own_container_stack(layout: Layout) -> Iterator[RealStack]:
         found.start()
         yield found
     finally:
-        found.stop()
-        for store in stores:
-            cast("Contained", store.child).remove()
-        remove(layout)
+        try:
+            found.stop()
+        finally:
+            for store in stores:
+                cast("Contained", store.child).remove()
+            remove(layout)
 
 
 def _container(name: str, inner: int, outer: int, environment: Mapping[str, str]) -> DockerContainer:

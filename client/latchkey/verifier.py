@@ -94,9 +94,9 @@ class LocalVerifier:
     async def check_fresh(self, key_text: str, *, origin: str | None = None, ip: str | None = None, scope: str | None = None) -> Verdict:
         """Judge a key; one that is well-formed and unknown is NOT_FOUND only once everything committed before the call is known.
 
-        That takes at most twice the bound. A table that ran out of proof less than a bound ago is waited for, until that bound is over:
-        so a stall of Kafka or of this machine costs time and no answer, and an outage is told at once. At most 1,024 calls wait; one
-        more, or a longer wait, is STALE_FEED.
+        A table that ran out of proof less than a bound ago is waited for, until that bound is over: so a short stall of Kafka or of this
+        machine costs time and no answer, and an outage that lasts is told at once. At most 1,024 calls wait; one more, or a wait of more
+        than twice the bound, is STALE_FEED.
         """
         verdict = self.check(key_text, origin=origin, ip=ip, scope=scope)
         if verdict.code not in _WAITED_FOR:
@@ -107,7 +107,8 @@ class LocalVerifier:
         if verdict.code is not Code.NOT_FOUND:
             return verdict
         known = await self._waited(
-            lambda: self._table.complete_to >= called or self._table.directory.look_up(key_text) is not None, 2 * self._bound
+            lambda: self._table.complete_to >= called or self._table.directory.look_up(key_text) is not None,
+            called + 2 * self._bound - self._clock(),
         )
         return judge() if known and self.fresh else verdict._replace(code=Code.STALE_FEED)
 

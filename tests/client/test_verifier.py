@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AsyncExitStack
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from typing import cast
 
 import pytest
 from aiokafka import AIOKafkaProducer
@@ -20,7 +21,7 @@ from latchkey.judging import Code, PairRecord, PairStatus, RingRecord, encode_ri
 from latchkey.keyformat import Environment, Kind, key_digest, make_key
 from latchkey.topics import KEYS_VERIFIER_STATE, Topic
 from latchkey.topics import TOPICS as ALL_TOPICS
-from latchkey.verifier import MAX_WAITERS, LocalVerifier
+from latchkey.verifier import MAX_WAITERS, LocalVerifier, Verdict
 
 from stack.testing import RealStack
 
@@ -127,6 +128,13 @@ async def accepted_until(verifier: LocalVerifier, refusal: Code) -> float:
     return accepted - began
 
 
+def at_once(verifier: LocalVerifier, number: int = 1) -> Verdict:
+    """What is answered without any waiting, which fails."""
+    with pytest.raises(StopIteration) as answered:
+        verifier.check_fresh(key(number)).send(None)
+    return cast("Verdict", answered.value.value)
+
+
 async def test_it_answers_what_the_keys_service_would(leader: Leader, verifier: LocalVerifier) -> None:
     verdict = verifier.check(key(1))
     assert (verdict.code, verdict.record, verdict.kind, verdict.environment) == (Code.VALID, pair(1), Kind.SECRET, Environment.LIVE)
@@ -185,8 +193,19 @@ async def test_waiting_is_bounded_in_number_and_in_time(leader: Leader, verifier
     leader.beating = False
     waiting = [asyncio.create_task(verifier.check_fresh(key(7))) for _ in range(MAX_WAITERS)]
     await asyncio.sleep(0)
-    assert (await verifier.check_fresh(key(7))).code is Code.STALE_FEED
+    assert at_once(verifier, 7).code is Code.STALE_FEED
     assert {verdict.code for verdict in await asyncio.gather(*waiting)} == {Code.STALE_FEED}
+
+
+async def test_those_that_wait_over_a_stall_are_bounded_too(leader: Leader, verifier: LocalVerifier) -> None:
+    leader.beating = False
+    await until(lambda: not verifier.fresh)
+    waiting = [asyncio.create_task(verifier.check_fresh(key(1))) for _ in range(MAX_WAITERS)]
+    await asyncio.sleep(0)
+    assert not any(call.done() for call in waiting)
+    assert at_once(verifier).code is Code.STALE_FEED
+    leader.beating = True
+    await asyncio.gather(*waiting)
 
 
 async def test_a_stall_costs_time_and_no_answer(stack: RealStack, leader: Leader, exits: AsyncExitStack) -> None:
@@ -209,9 +228,7 @@ async def test_an_outage_is_told_at_once(leader: Leader, verifier: LocalVerifier
     leader.beating = False
     await until(lambda: not verifier.fresh)
     await asyncio.sleep(BOUND_MS / 1000 + 0.05)
-    with pytest.raises(StopIteration) as answered:
-        verifier.check_fresh(key(1)).send(None)  # which would answer nothing yet if it waited
-    assert answered.value.value.code is Code.STALE_FEED
+    assert at_once(verifier).code is Code.STALE_FEED
 
 
 async def test_an_overlap_ends_at_its_deadline_by_the_databases_clock(leader: Leader, verifier: LocalVerifier) -> None:

@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from stack import ports
-from stack.layout import ROOT, Layout, read_json
-from stack.processes import started_at
+from stack.layout import ROOT, Layout
+from stack.processes import Child
 from stack.watch import CHILDREN
 
 
@@ -44,5 +44,5 @@ class Person:
 
     def pids(self) -> dict[str, int]:
         """The processes of the stack that live, by name."""
-        records = {name: read_json(self.layout.pids / f"{name}.json") for name in CHILDREN}
-        return {name: record["pid"] for name, record in records.items() if record and started_at(record["pid"]) == record["started"]}
+        pids = {name: Child(self.layout, name).pid for name in CHILDREN}
+        return {name: pid for name, pid in pids.items() if pid is not None}

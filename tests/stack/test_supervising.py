@@ -1,5 +1,6 @@
 """The supervisor starts again what dies, stops what it started, and whoever comes after a dead one can still stop it."""
 
+import json
 import signal
 import subprocess
 import sys
@@ -14,7 +15,7 @@ from rich.console import Console
 
 from stack.board import Board, Report, read_board
 from stack.down import down
-from stack.layout import Layout, read_json, write_json
+from stack.layout import ROOT, Layout, read_json, write_json
 from stack.parts.part import Part
 from stack.plan import Plan, Step
 from stack.ports import free_ports
@@ -173,3 +174,15 @@ def test_one_that_died_before_it_was_known_is_gone(tmp_path: Path) -> None:
     child = Child(layout, "gone")
     child.record(gone.pid)
     assert child.pid is None
+
+
+def test_nothing_is_forked_for_one_that_is_dead(tmp_path: Path) -> None:
+    layout = Layout(tmp_path)
+    layout.make()
+    asked = json.dumps({"module": "stack.forked", "name": "orphan", "environment": {}, "directory": str(tmp_path)})
+    dead = subprocess.Popen([sys.executable, "-c", ""])
+    dead.wait()
+    command = [sys.executable, "-m", "stack.forked", str(dead.pid)]
+    done = subprocess.run(command, input=asked, capture_output=True, text=True, check=True, cwd=ROOT)
+    assert done.stdout == ""
+    assert read_json(layout.pids / "orphan.json") is None
