@@ -29,9 +29,10 @@ CASES = (
 
 
 def main() -> int:
-    """Run the chosen cases, all of them when none is named. A case that cannot run says why and the others go on."""
+    """Run the chosen cases, all of them when none is named; 0 when each ran. One that cannot run says why and the others go on."""
     console = Console(width=130)
     figures: list[Figure] = []
+    failed = 0
     with pinned_stack() as stack:
         for name in chosen(CASES):
             console.print(f"[dim]{name} …[/]")
@@ -39,9 +40,10 @@ def main() -> int:
                 figures += asyncio.run(importlib.import_module(f"benchmarks.{name}").run(stack))
             except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
                 console.print(f"[red]{name} was not run: {error!r}[/]")
+                failed = 1
         console.print(table(figures))
         console.print(f"[dim]{save(figures)}[/]")
-    return 0
+    return failed
 
 
 def table(figures: list[Figure]) -> Table:
