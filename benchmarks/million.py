@@ -9,7 +9,7 @@ import time
 import asyncpg
 import psutil
 
-from benchmarks.measure import Figure, figure
+from benchmarks.measure import QUICK, Figure, figure
 from services.keys.projections.verifier_table import VerifierTable
 from services.keys.wiring import MIGRATIONS, VIEWS
 from shared.store.migrations import migrate
@@ -18,7 +18,7 @@ from stack.layout import ROOT
 from stack.testing import RealStack
 
 PAIRS = 500_000  # two keys each
-ROUNDS = 3
+ROUNDS = 1 if QUICK else 3
 _SEED = """
 INSERT INTO keyrings SELECT 'kr_' || id, 'app_' || id, 'live', 'acc_' || id, 1, 1 FROM (
     SELECT left(md5(n::text), 22) AS id FROM generate_series(1, $1::int) n);

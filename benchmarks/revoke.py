@@ -19,13 +19,13 @@ from latchkey.topics import Topic
 from latchkey.verifier import LocalVerifier
 
 from benchmarks.load import Request, load
-from benchmarks.measure import Figure, figure
+from benchmarks.measure import QUICK, Figure, figure
 from benchmarks.openloop import one_answer
 from benchmarks.serving import Running, product_with_keys
 from shared.wake import RedisWake
 from stack.testing import RealStack
 
-TIMES, WARM_UP = 200, 5
+TIMES, WARM_UP = 20 if QUICK else 200, 5
 _TOLD = Topic("bench.told", 1, {"cleanup.policy": "delete"})
 _GIVE_UP = 5.0
 _LOOK = 0.0005  # seconds between two questions

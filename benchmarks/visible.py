@@ -5,11 +5,11 @@ import time
 
 import asyncpg
 
-from benchmarks.measure import Figure, figure
+from benchmarks.measure import QUICK, Figure, figure
 from benchmarks.serving import product_with_keys
 from stack.testing import RealStack
 
-TIMES, WARM_UP = 300, 20
+TIMES, WARM_UP = 30 if QUICK else 300, 20
 _LOOK_SECONDS = 0.0005
 _GIVE_UP = 10.0
 
