@@ -3,47 +3,65 @@
 import asyncio
 import importlib
 import sys
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from typing import Any
 
 from rich.console import Console
 from rich.table import Table
 
 from benchmarks.measure import Figure, save
-from benchmarks.serving import chosen, pinned_stack
+from benchmarks.serving import chosen, on_all_cores, pinned_stack
 
-CASES = (
-    "same",
-    "append",
-    "relay",
-    "rebuild",
-    "command",
-    "verify",
-    "million",
-    "local",
-    "revoke",
-    "visible",
-    "ingest",
-    "sizes",
-    "signin",
-    "startup",
-)
+ON_THE_STACK = ("same", "append", "relay", "rebuild", "million")
+ON_A_PRODUCT = ("verify", "local", "revoke", "visible", "signin", "sizes", "command", "ingest")
+"""All on one product, for which a start takes longer than most of them. Last come those that leave its workers much to do."""
+BY_ITSELF = ("startup",)
+
+
+class Bench:
+    """Runs the cases that were asked for and keeps their figures. One that cannot run says why, and the others go on."""
+
+    def __init__(self, console: Console, asked: Sequence[str]) -> None:
+        self.figures: list[Figure] = []
+        self.failed = False
+        self._console, self._asked = console, asked
+
+    def among(self, cases: Sequence[str]) -> list[str]:
+        """Those that were asked for."""
+        return [name for name in self._asked if name in cases]
+
+    def run(self, cases: Sequence[str], *ground: Any) -> None:
+        """Each that was asked for, on what it needs."""
+        for name in self.among(cases):
+            self._console.print(f"[dim]{name} …[/]")
+            with self.told(name):
+                self.figures += asyncio.run(importlib.import_module(f"benchmarks.{name}").run(*ground))
+
+    @contextmanager
+    def told(self, name: str) -> Iterator[None]:
+        """Say what goes wrong in the block, and remember that something did."""
+        try:
+            yield
+        except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
+            self._console.print(f"[red]{name} was not run: {error!r}[/]")
+            self.failed = True
 
 
 def main() -> int:
-    """Run the chosen cases, all of them when none is named; 0 when each ran. One that cannot run says why and the others go on."""
+    """Run the chosen cases, all of them when none is named; 0 when each ran."""
     console = Console(width=130)
-    figures: list[Figure] = []
-    failed = 0
+    bench = Bench(console, chosen((*ON_THE_STACK, *ON_A_PRODUCT, *BY_ITSELF)))
     with pinned_stack() as stack:
-        for name in chosen(CASES):
-            console.print(f"[dim]{name} …[/]")
-            try:
-                figures += asyncio.run(importlib.import_module(f"benchmarks.{name}").run(stack))
-            except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
-                console.print(f"[red]{name} was not run: {error!r}[/]")
-                failed = 1
-        console.print(table(figures))
-        console.print(f"[dim]{save(figures)}[/]")
-    return failed
+        bench.run(ON_THE_STACK, stack)
+        if bench.among(ON_A_PRODUCT):
+            stack.empty_topics()  # the relay's case leaves what would keep the product's consumers busy for minutes
+            with bench.told("the product"), on_all_cores(stack) as product:
+                bench.run(ON_A_PRODUCT, product)
+    bench.run(BY_ITSELF)
+    console.print(table(bench.figures))
+    console.print(f"[dim]{save(bench.figures)}[/]")
+    return int(bench.failed)
 
 
 def table(figures: list[Figure]) -> Table:

@@ -5,7 +5,7 @@ import time
 from concurrent.futures import ThreadPoolExecutor
 from urllib.parse import urlsplit
 
-from benchmarks.measure import Figure, figure, interleaved
+from benchmarks.measure import QUICK, Figure, figure, interleaved
 from benchmarks.peers import Dog, DogSchool
 from shared.store.aggregates import Aggregates
 from shared.store.migrations import migrate
@@ -16,7 +16,7 @@ from stack.testing import RealStack
 from tests.shared.toy import JAR, NO_MIGRATIONS, Filling, Jar, JarEvent, context
 
 WRITERS = 32
-SECONDS = 2.0
+SECONDS = 1.0 if QUICK else 2.0
 
 
 async def run(stack: RealStack) -> list[Figure]:

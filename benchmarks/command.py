@@ -4,15 +4,15 @@ import json
 
 from benchmarks.load import Request, load
 from benchmarks.measure import Figure, figure, interleaved
-from benchmarks.serving import product_with_keys, spawned, until_answers
+from benchmarks.serving import spawned, until_answers, with_keys
 from stack.ports import free_ports
-from stack.testing import RealStack
 from tests.people import FORM
+from tests.product import Product
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """The share, and the CPU of both."""
-    async with product_with_keys(stack) as running:
+    async with with_keys(product) as running:
         port = free_ports(1)[0] - 2000
         environment = running.product.services["registry"].environment() | {"REGISTRY_PORT": str(port)}
         with spawned("benchmarks.noop", environment=environment) as bare:

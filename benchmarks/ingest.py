@@ -8,20 +8,20 @@ from datetime import UTC, datetime
 
 import asyncpg
 
-from benchmarks.measure import Figure, figure, interleaved
-from benchmarks.serving import Running, product_with_keys
-from stack.testing import RealStack
+from benchmarks.measure import QUICK, Figure, figure, interleaved
+from benchmarks.serving import Running, with_keys
+from tests.product import Product
 
-BATCH, BATCHES, CONNECTIONS = 500, 40, 4
+BATCH, BATCHES, CONNECTIONS = 500, 8 if QUICK else 40, 4
 _TABLE = "CREATE TABLE bare (id text PRIMARY KEY, amount numeric, currency text, status text, occurred_at timestamptz, body json)"
 _INSERT = "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::numeric[], $3::text[], $4::text[], $5::timestamptz[], $6::json[])"
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """Transactions a second, durable before the answer."""
-    database = stack.fresh_database("bench")
+    database = product.stack.fresh_database("bench")
     serial = itertools.count()
-    async with product_with_keys(stack) as running:
+    async with with_keys(product) as running:
         running.server("metrics-main")
         db = await asyncpg.connect(database.owner)
         await db.execute(_TABLE)

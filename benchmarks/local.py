@@ -8,16 +8,16 @@ from latchkey.judging import Code
 from latchkey.verifier import LocalVerifier
 
 from benchmarks.measure import Figure, figure, interleaved
-from benchmarks.serving import product_with_keys
-from stack.testing import RealStack
+from benchmarks.serving import with_keys
+from tests.product import Product
 
 CHECKS = 200_000
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """Checks a second on one core."""
-    async with product_with_keys(stack) as running:
-        verifier = LocalVerifier(stack.bootstrap, bound_ms=1000)
+    async with with_keys(product) as running:
+        verifier = LocalVerifier(product.stack.bootstrap, bound_ms=1000)
         await verifier.start()
         if not await verifier.ready(60):
             raise TimeoutError("the verifier topic could not be read")

@@ -11,7 +11,7 @@ import asyncpg
 from eventsourcing.projection import ProjectionRunner
 
 from benchmarks.append import peer_environment
-from benchmarks.measure import ROUNDS, Figure, figure, interleaved
+from benchmarks.measure import QUICK, ROUNDS, Figure, figure, interleaved
 from benchmarks.peers import Dog, DogSchool, TrickCounts, TrickProjection
 from benchmarks.seed import seed
 from shared.rebuild.rebuild import Rebuild, opened
@@ -22,7 +22,7 @@ from stack.databases import Database
 from stack.testing import RealStack
 from tests.shared.toy import NO_MIGRATIONS, REGISTRY, Filled, JarEvent
 
-EVENTS, PEER_EVENTS = 100_000, 4_000
+EVENTS, PEER_EVENTS = (20_000, 1_000) if QUICK else (100_000, 4_000)
 
 
 class Totals:

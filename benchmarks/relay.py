@@ -18,7 +18,7 @@ from aiokafka import AIOKafkaConsumer
 from latchkey.topics import REGISTRY_APP_EVENTS, Topic
 from prometheus_client import CollectorRegistry
 
-from benchmarks.measure import LOAD_CORE, ROUNDS, SERVER_CORE, Figure, figure, interleaved, pin
+from benchmarks.measure import LOAD_CORE, QUICK, ROUNDS, SERVER_CORE, Figure, figure, interleaved, pin
 from benchmarks.plain import TOPIC as PLAIN
 from benchmarks.relaying import CHANNEL
 from benchmarks.seed import PLAIN_JAR, seed
@@ -34,10 +34,10 @@ from stack.parts.jars import jars as kafka_jars
 from stack.testing import RealStack
 from tests.shared.toy import Filled, Jar, JarEvent, context
 
-EVENTS = 100_000
+EVENTS = 20_000 if QUICK else 100_000
 BYTES = 600  # about the size of one of our events
 _LEAST: dict[str, Any] = {"peer": "wake, read, send", "smaller_is_better": True, "at_the_limit": True}
-RATE_SECONDS, IDLE_SECONDS, PATIENCE_SECONDS = 4, 5, 60
+RATE_SECONDS, IDLE_SECONDS, PATIENCE_SECONDS = 1 if QUICK else 4, 2 if QUICK else 5, 60
 
 
 @dataclass(frozen=True)

@@ -21,9 +21,10 @@ from latchkey.verifier import LocalVerifier
 from benchmarks.load import Request, load
 from benchmarks.measure import QUICK, Figure, figure
 from benchmarks.openloop import one_answer
-from benchmarks.serving import Running, product_with_keys
+from benchmarks.serving import Running, with_keys
 from shared.wake import RedisWake
 from stack.testing import RealStack
+from tests.product import Product
 
 TIMES, WARM_UP = 20 if QUICK else 200, 5
 _TOLD = Topic("bench.told", 1, {"cleanup.policy": "delete"})
@@ -38,17 +39,17 @@ class Places(NamedTuple):
     elsewhere: list[float]
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """Median and 99th percentile of both places, at rest and under load, beside the least that telling another connection takes."""
-    async with product_with_keys(stack) as running:
-        verifier = LocalVerifier(stack.bootstrap, bound_ms=1000)
+    async with with_keys(product) as running:
+        verifier = LocalVerifier(product.stack.bootstrap, bound_ms=1000)
         await verifier.start()
         if not await verifier.ready(60):
             raise TimeoutError("the verifier topic could not be read")
-        least = await _least(stack)
+        least = await _least(product.stack)
         at_rest = await _refused(running, verifier)
         async with _busy(running):
-            under_load = await _refused(running, verifier), await _least(stack)
+            under_load = await _refused(running, verifier), await _least(product.stack)
         await verifier.stop()
     return [*_figures("", at_rest, least), *_figures(", under load", *under_load)]
 

@@ -50,8 +50,11 @@ def _end(*_: object) -> None:
 
 
 def chosen(cases: Sequence[str]) -> list[str]:
-    """The cases that the command line names, by commas or blanks; all of them when it names none."""
-    return [name for argument in sys.argv[1:] for name in argument.split(",")] or list(cases)
+    """The cases that the command line names, by commas or blanks; all of them when it names none. Ends with a message at an unknown one."""
+    named = [name for argument in sys.argv[1:] for name in argument.split(",")]
+    if unknown := set(named) - set(cases):
+        sys.exit(f"There is no case {', '.join(sorted(unknown))}. There are {', '.join(cases)}.")
+    return named or list(cases)
 
 
 @dataclass(frozen=True)
@@ -95,11 +98,31 @@ class Running:
 @asynccontextmanager
 async def product_with_keys(stack: RealStack) -> AsyncIterator[Running]:
     """Everything up, as a journey's end leaves it."""
+    with on_all_cores(stack) as product:
+        async with with_keys(product) as found:
+            yield found
+
+
+@contextmanager
+def on_all_cores(stack: RealStack) -> Iterator[Product]:
+    """The product, started on all cores: with its migrations that takes 15 s, and 28 s on one. Then we are on the server's core again."""
+    os.sched_setaffinity(0, range(os.cpu_count() or 1))
     with running(stack) as product:
-        async with httpx2.AsyncClient(timeout=30) as http:
-            developer = Developer(product, http)
-            app, pair = await developer.everything(patience=60)
-            yield Running(product, developer, app, pair)
+        pin(SERVER_CORE)
+        yield product
+
+
+@asynccontextmanager
+async def with_keys(product: Product) -> AsyncIterator[Running]:
+    """Somebody new with an app and keys on a product whose processes all serve, each on the server's core, whatever was done to them."""
+    for process in (*product.processes.values(), product.portal):
+        process.child.send(signal.SIGCONT)
+        process.start()
+        server_core(process.child.pid or 0)
+    async with httpx2.AsyncClient(timeout=30) as http:
+        developer = Developer(product, http)
+        app, pair = await developer.everything(patience=60)
+        yield Running(product, developer, app, pair)
 
 
 @contextmanager

@@ -4,18 +4,18 @@ import time
 from pathlib import Path
 
 from benchmarks.measure import Figure, figure, interleaved
-from benchmarks.serving import product_with_keys
+from benchmarks.serving import with_keys
 from services.identity.commands.hashing import Passwords
-from stack.testing import RealStack
+from tests.product import Product
 
 AT_ONCE = 4  # with the warm-up fewer than an account may try in its window
 _KNOWN = ["bench@example.com"]
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """The share that is not the hash."""
     passwords = Passwords(threads=1, waiting=1)
-    async with product_with_keys(stack) as running:
+    async with with_keys(product) as running:
         process, password = running.server("identity-main"), running.developer.password
         kept = await passwords.hash(password, _KNOWN)
 

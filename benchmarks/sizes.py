@@ -9,11 +9,11 @@ from typing import Final
 
 import asyncpg
 
-from benchmarks.measure import Figure, figure
-from benchmarks.serving import Running, product_with_keys
-from stack.testing import RealStack
+from benchmarks.measure import QUICK, Figure, figure
+from benchmarks.serving import Running, with_keys
+from tests.product import Product
 
-BATCH, BATCHES, APPS, AT_ONCE = 500, 40, 304, 8
+BATCH, BATCHES, APPS, AT_ONCE = 500, 8 if QUICK else 40, 64 if QUICK else 304, 8
 _TABLES: Final = """
 SELECT coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.oid = 'es.events'::regclass), 0)::bigint,
     coalesce(sum(pg_total_relation_size(c.oid)), 0)::bigint
@@ -32,9 +32,9 @@ class Held:
     kafka: int
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """What one more of each costs, indexes included."""
-    async with product_with_keys(stack) as running:
+    async with with_keys(product) as running:
         of_transactions = await _more(running, "metrics", BATCH * BATCHES, _transactions)
         of_pairs = await _more(running, "keys", 2 * APPS, _pairs)
     return [

@@ -10,8 +10,8 @@ from latchkey.keyformat import Environment, Kind, make_key
 from benchmarks.load import CONNECTIONS, Request, load
 from benchmarks.measure import ROUNDS, Figure, figure, interleaved
 from benchmarks.openloop import open_loop
-from benchmarks.serving import Running, hello, product_with_keys, until_answers
-from stack.testing import RealStack
+from benchmarks.serving import Running, hello, until_answers, with_keys
+from tests.product import Product
 
 MANY = 512
 
@@ -25,9 +25,9 @@ class _Asked:
     unknown: Request
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """The share, the CPU of both, and what an unknown key costs."""
-    async with product_with_keys(stack) as running:
+    async with with_keys(product) as running:
         asked = await _asked(running)
         with running.alone("keys-main") as process:
             shares = await _beside_hello(process, asked.known)

@@ -6,17 +6,17 @@ import time
 import asyncpg
 
 from benchmarks.measure import QUICK, Figure, figure
-from benchmarks.serving import product_with_keys
-from stack.testing import RealStack
+from benchmarks.serving import with_keys
+from tests.product import Product
 
 TIMES, WARM_UP = 30 if QUICK else 300, 20
 _LOOK_SECONDS = 0.0005
 _GIVE_UP = 10.0
 
 
-async def run(stack: RealStack) -> list[Figure]:
+async def run(product: Product) -> list[Figure]:
     """Median and 99th percentile, one command at a time."""
-    async with product_with_keys(stack) as running:
+    async with with_keys(product) as running:
         keys = await asyncpg.connect(running.product.services["keys"].database.read)
         took = []
         for _ in range(WARM_UP + TIMES):
