@@ -1,6 +1,6 @@
 """The table a verifier looks keys up in: digest to pair, kept up ring by ring, each ring never going back."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from hashlib import sha256
@@ -9,7 +9,7 @@ from typing import Final, NamedTuple
 from latchkey.index import Index
 from latchkey.judging import Code, is_open, judge
 from latchkey.keyformat import CHECK, LENGTH, Environment, Kind, is_whole, prefix_of
-from latchkey.packing import pack, unpack
+from latchkey.packing import handles, pack, unpack
 from latchkey.rings import PairRecord, RingRecord
 
 _VALID: Final = Code.VALID  # as in judging
@@ -60,7 +60,17 @@ class Directory:
             if ring.streamversion <= held.streamversion:
                 return False
             self._forget(name, number, held)
-        self._keep(name, ring)
+        packed = pack(ring)
+        self._keep(name, packed, handles(packed)[1])
+        return True
+
+    def put_packed(self, packed: bytes) -> bool:
+        """`put` for what `packing.pack` would write; where the ring is not held, nothing is unpacked."""
+        ring_id, digests = handles(packed)
+        name = sha256(ring_id).digest()
+        if self._erased or next(self._by_ring.candidates(name), None) is not None:
+            return self.put(unpack(packed))
+        self._keep(name, packed, digests)
         return True
 
     def erase(self, ring_id: str) -> None:
@@ -105,8 +115,7 @@ class Directory:
                 return number, ring
         return -1, None
 
-    def _keep(self, name: bytes, ring: RingRecord) -> None:
-        packed = pack(ring)
+    def _keep(self, name: bytes, packed: bytes, digests: Iterable[bytes]) -> None:
         if self._free:
             number = self._free.pop()
             self._packed[number] = packed
@@ -114,9 +123,8 @@ class Directory:
             number = len(self._packed)
             self._packed.append(packed)
         self._by_ring.add(name, number)
-        for pair in ring.pairs:
-            self._by_digest.add(pair.public_digest, number)
-            self._by_digest.add(pair.secret_digest, number)
+        for digest in digests:
+            self._by_digest.add(digest, number)
 
     def _forget(self, name: bytes, number: int, ring: RingRecord) -> None:
         self._by_ring.remove(name, number)

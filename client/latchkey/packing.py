@@ -15,9 +15,11 @@ from latchkey.rings import PairRecord, PairStatus, RingRecord
 
 _HEAD: Final = Struct(">QB")  # the version and the number of pairs in one, the flags
 _MOST_PAIRS: Final = 1 << 16
+_COUNT: Final = slice(6, 8)  # of the head
 _LIVE, _SUSPENDED = 1, 2
 _PAIR: Final = 65
-_STATUSES: Final = tuple(PairStatus)
+STATUSES: Final = tuple(PairStatus)
+"""A status is written as its place here."""
 
 
 def pack(ring: RingRecord) -> bytes:
@@ -29,7 +31,7 @@ def pack(ring: RingRecord) -> bytes:
     lines = [ring.ring_id] if first is None else [ring.ring_id, first.app_id, first.tenant]
     for pair in ring.pairs:
         lines += (pair.pair_id, pair.lineage_id, _rules(pair))
-    fixed = b"".join(pair.public_digest + pair.secret_digest + bytes([_STATUSES.index(pair.status)]) for pair in ring.pairs)
+    fixed = b"".join(pair.public_digest + pair.secret_digest + bytes([STATUSES.index(pair.status)]) for pair in ring.pairs)
     return _HEAD.pack(ring.streamversion * _MOST_PAIRS + len(ring.pairs), flags) + fixed + "\n".join(lines).encode()
 
 
@@ -44,12 +46,20 @@ def unpack(packed: bytes) -> RingRecord:
     return RingRecord(ring_id, version, tuple(pairs))
 
 
+def handles(packed: bytes) -> tuple[bytes, list[bytes]]:
+    """What a packed ring is found by, without unpacking it: its id in UTF-8, and both digests of each pair."""
+    text = _HEAD.size + _PAIR * int.from_bytes(packed[_COUNT])
+    end = packed.find(b"\n", text)
+    digests = [packed[at : at + 32] for pair in range(_HEAD.size, text, _PAIR) for at in (pair, pair + 32)]
+    return packed[text : None if end < 0 else end], digests
+
+
 def _pair(shared: Any, fixed: bytes, pair_id: str, lineage_id: str, rules: str) -> PairRecord:
     ring_id, flags, app_id, tenant = shared
     valid_until, expires_at, scopes, origins, ips = json.loads(rules) if rules else _UNRESTRICTED
     return PairRecord(
         ring_id, pair_id, app_id, tenant, Environment.LIVE if flags & _LIVE else Environment.TEST, fixed[:32], fixed[32:64],
-        _STATUSES[fixed[64]], lineage_id, _moment(valid_until), _moment(expires_at), frozenset(scopes), frozenset(origins), frozenset(ips),
+        STATUSES[fixed[64]], lineage_id, _moment(valid_until), _moment(expires_at), frozenset(scopes), frozenset(origins), frozenset(ips),
         bool(flags & _SUSPENDED),
     )  # fmt: skip
 

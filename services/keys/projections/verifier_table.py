@@ -5,18 +5,17 @@ import contextlib
 import json
 import logging
 from collections import deque
-from collections.abc import AsyncIterable, AsyncIterator, Awaitable, Callable
+from collections.abc import Awaitable, Callable
 from contextlib import aclosing
-from typing import Any, Final
+from typing import Final
 
 import asyncpg
 from latchkey.beats import boot_clock
 from latchkey.directory import Directory, Entry
-from latchkey.judging import PairRecord, PairStatus, RingRecord, decode_ring
-from latchkey.keyformat import key_digest
+from latchkey.judging import RingRecord, decode_ring
 from latchkey.topics import KEYS_VERIFIER_STATE
 
-from services.keys.domain.keyring import ENDED_KEPT
+from services.keys.projections.packed_rings import packed_rings
 from shared.store.fence import fence
 from shared.store.log import Tailed, tail
 from shared.wake import Wake
@@ -24,21 +23,8 @@ from shared.wake import Wake
 MOST_WAITING: Final = 1024
 _LOOKS_A_BOUND: Final = 8
 _LONGEST_PAUSE: Final = 0.05  # seconds between two looks at the log when no wake-up comes
-_AT_ONCE: Final = 5_000  # rows
 _NEVER: Final = float("-inf")
-_LOAD: Final = """
-SELECT k.public_version, k.ring_id, p.pair_id, k.app_id, k.tenant, k.environment, p.public_key, p.secret_digest, p.status,
-    p.lineage_id, p.valid_until, p.expires_at, CASE WHEN p.ended_at IS NULL THEN nullif(p.scopes, '{}') END,
-    CASE WHEN p.ended_at IS NULL THEN nullif(p.allowed_origins, '{}') END,
-    CASE WHEN p.ended_at IS NULL THEN nullif(p.allowed_ips, '{}') END,
-    EXISTS (SELECT FROM ring_standings s WHERE s.ring_id = k.ring_id AND s.suspends)
-FROM keyrings k JOIN (
-    SELECT *, row_number() OVER (PARTITION BY ring_id, ended_at IS NULL ORDER BY ended_at DESC, pair_id DESC) AS nth FROM pairs
-) p USING (ring_id) WHERE p.ended_at IS NULL OR p.nth <= $1 ORDER BY k.ring_id, p.pair_id
-"""
 _LAST: Final = "SELECT coalesce(max(position), 0) FROM es.events WHERE position <= $1"
-_STATUSES: Final = {str(status): status for status in PairStatus}
-_ANY: Final = frozenset[str]()
 _log: Final = logging.getLogger(__name__)
 
 
@@ -120,8 +106,9 @@ class VerifierTable:
         try:
             position: int = await db.fetchval(_LAST, (await fence(db)).high)
             async with db.transaction(readonly=True):
-                async for ring in _rings(db.cursor(_LOAD, ENDED_KEPT, prefetch=_AT_ONCE)):
-                    self._rings.put(ring)
+                async for rings in packed_rings(db):
+                    for packed in rings:
+                        self._rings.put_packed(packed)
         finally:
             db.terminate()
         return position
@@ -151,26 +138,3 @@ class VerifierTable:
         if self._waiting:
             first = self._waiting[0][0] + 2 * self._bound - self._clock()
             self._overdue = asyncio.get_running_loop().call_later(first, self._give_up)
-
-
-async def _rings(rows: AsyncIterable[asyncpg.Record]) -> AsyncIterator[RingRecord]:
-    """Rings from rows in the order of rings, one at a time: all rows of a million keys would take half a gigabyte."""
-    ring: tuple[str, int] | None = None
-    pairs: list[PairRecord] = []
-    async for version, *row in rows:
-        if ring != (row[0], version):
-            if ring is not None:
-                yield RingRecord(*ring, tuple(pairs))
-            ring, pairs = (row[0], version), []
-        pairs.append(_pair(*row))
-    if ring is not None:
-        yield RingRecord(*ring, tuple(pairs))
-
-
-def _pair(*row: Any) -> PairRecord:
-    *known, public_key, digest, status, lineage_id, valid_until, expires_at, scopes, origins, ips, suspended = row
-    rules = [frozenset(rule) if rule else _ANY for rule in (scopes, origins, ips)]
-    fields: tuple[Any, ...] = (
-        *known, key_digest(public_key), digest, _STATUSES[status], lineage_id, valid_until, expires_at, *rules, suspended,
-    )  # fmt: skip
-    return PairRecord(*fields)  # in the order of the fields, as _LOAD has them
