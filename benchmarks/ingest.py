@@ -13,6 +13,7 @@ from benchmarks.serving import Running, with_keys
 from tests.product import Product
 
 BATCH, BATCHES, CONNECTIONS = 500, 8 if QUICK else 40, 4
+ALONE = 20 if QUICK else 150
 _TABLE = "CREATE TABLE bare (id text PRIMARY KEY, amount numeric, currency text, status text, occurred_at timestamptz, body json)"
 _INSERT = "INSERT INTO bare SELECT * FROM unnest($1::text[], $2::numeric[], $3::text[], $4::text[], $5::timestamptz[], $6::json[])"
 
@@ -29,11 +30,14 @@ async def run(product: Product) -> list[Figure]:
         rates = await interleaved(lambda: _ours(running, serial), lambda: _theirs(db, serial))
         running.product.thaw("metrics-worker")
         whole, _ = await interleaved(lambda: _ours(running, serial))
+        single = await _beside_batches(running, serial)
         await db.close()
     return [
         figure("ingest", f"batches of {BATCH}, relay paused", "tx/s", *rates, peer="bare unnest insert", floor=10_000),
         figure("ingest", "as a share", "tx/s", *rates, peer="bare unnest insert", judged="ratio", goal=0.5, at_the_limit=True),
         figure("ingest", "with everything running", "tx/s", whole),
+        figure("ingest", "one transaction beside batches, p50", "ms", [single[len(single) // 2]]),
+        figure("ingest", "one transaction beside batches, p99", "ms", [single[int(0.99 * len(single))]]),
     ]
 
 
@@ -45,18 +49,41 @@ def _batch(serial: "itertools.count[int]") -> list[dict[str, str]]:
     ]
 
 
+async def _beside_batches(running: Running, serial: "itertools.count[int]") -> list[float]:
+    """Milliseconds of transactions that are sent one by one while another client sends batches, each as soon as the last is answered."""
+    ended, took = asyncio.Event(), list[float]()
+
+    async def batches() -> None:
+        while not ended.is_set():
+            await _send(running, json.dumps({"transactions": _batch(serial)}))
+
+    sending = asyncio.create_task(batches())
+    for item in (_batch(serial)[0] for _ in range(ALONE)):
+        started = time.perf_counter()
+        await _send(running, json.dumps(item))
+        took.append(1000 * (time.perf_counter() - started))
+        await asyncio.sleep(0.02)
+    ended.set()
+    await sending
+    return sorted(took)
+
+
+async def _send(running: Running, body: str) -> None:
+    answer = await running.developer.http.post(
+        f"{running.product.at['metrics']}/v1/transactions",
+        content=body, headers={"Content-Type": "application/json"}, auth=(running.pair["secret_key"], ""),
+    )  # fmt: skip
+    if answer.status_code != 201:
+        raise RuntimeError(answer.text[:300])
+
+
 async def _ours(running: Running, serial: "itertools.count[int]") -> float:
     bodies = [json.dumps({"transactions": _batch(serial)}) for _ in range(BATCHES)]
     started = time.perf_counter()
 
     async def send(share: list[str]) -> None:
         for body in share:
-            answer = await running.developer.http.post(
-                f"{running.product.at['metrics']}/v1/transactions",
-                content=body, headers={"Content-Type": "application/json"}, auth=(running.pair["secret_key"], ""),
-            )  # fmt: skip
-            if answer.status_code != 201:
-                raise RuntimeError(answer.text[:300])
+            await _send(running, body)
 
     await asyncio.gather(*(send(bodies[n::CONNECTIONS]) for n in range(CONNECTIONS)))
     return BATCH * BATCHES / (time.perf_counter() - started)

@@ -1,5 +1,6 @@
 """What metrics can be told to do. One method, one append."""
 
+import asyncio
 import hmac
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -16,7 +17,7 @@ from services.metrics.domain.statuses import Status
 from services.metrics.domain.transaction import Details, Key, Transaction
 from shared.errors import Refusal
 from shared.ids import derived_id
-from shared.store.aggregates import Aggregates, Decided, Part, decide_together
+from shared.store.aggregates import BREATH, Aggregates, Decided, Part, decide_together
 from shared.store.records import Context
 
 Fields = Mapping[str, Any]
@@ -78,6 +79,8 @@ class TransactionCommands:
             stream = _stream(key, one.details.transaction_id)
             attempt = attempts.get(stream) or attempts.setdefault(stream, _Attempts(key, context.now))
             attempt.told.append((place, one.details, self._fingerprint(one.fields)))
+            if place % BREATH == BREATH - 1:
+                await asyncio.sleep(0)
         parts = [Part(self._transactions, stream, attempt) for stream, attempt in attempts.items()]
         decided = await decide_together(parts, context)
         outcomes: dict[int, Outcome] = {}

@@ -1,5 +1,6 @@
 """Load, decide, append: the one way from a command to the log."""
 
+import asyncio
 import contextlib
 from collections import OrderedDict
 from collections.abc import Callable, Collection, Mapping, Sequence
@@ -15,6 +16,7 @@ from shared.store.records import Context, Done, Mail, Positioned, Write
 S = TypeVar("S")
 E = TypeVar("E")
 TRIES = 3
+BREATH = 32  # streams, some 2 ms: who decides on very many at once lets others go in between
 Note = Callable[[], Mapping[str, Any]]
 
 
@@ -45,9 +47,8 @@ class Aggregates(Generic[S, E]):
         mails: Callable[[S], Sequence[Mail]] = lambda _state: (), shreds: Collection[str] = (),
     ) -> Decided[S]:  # fmt: skip
         """Decide on one stream and append what was decided; see `decide_together`. `mails` sees the state after the decision."""
-        together = await decide_together(
-            [Part(self, stream_id, decision)], context, note=note, mails=lambda states: mails(states[0]), shreds=shreds
-        )
+        parts = [Part(self, stream_id, decision)]
+        together = await decide_together(parts, context, note=note, mails=lambda states: mails(states[0]), shreds=shreds)
         first: Decided[S] = together[0]
         return first
 
@@ -196,9 +197,11 @@ async def _commit(
     parts: Sequence[Part[Any, Any]], loaded: Sequence[Loaded[Any]], decided: Sequence[Sequence[Any]], context: Context, extras: _Extras
 ) -> list[Decided[Any]]:
     ciphers, mints = await _keys(parts, decided)
-    drafts: list[Draft[Any]] = [
-        freeze(part.of.kind, before, events, context, ciphers) for part, before, events in zip(parts, loaded, decided, strict=True)
-    ]
+    drafts: list[Draft[Any]] = []
+    for part, before, events in zip(parts, loaded, decided, strict=True):
+        drafts.append(freeze(part.of.kind, before, events, context, ciphers))
+        if len(drafts) % BREATH == 0:
+            await asyncio.sleep(0)
     write = _write(drafts, loaded, context, extras, frozenset(ciphers) - mints.keys(), mints)
     if write.rows or write.idempotency or write.mails or write.shreds:
         await _append(parts, write)
@@ -257,8 +260,7 @@ async def _keys(parts: Sequence[Part[Any, Any]], decided: Sequence[Sequence[Any]
     if not subjects:
         return {}, {}
     store = parts[0].of.store
-    asked = subjects - {part.stream_id for part in parts if part.new}
-    known = await store.ciphers(asked) if asked else {}
+    known = await store.ciphers(asked) if (asked := subjects - {part.stream_id for part in parts if part.new}) else {}
     ciphers: dict[str, Cipher] = {}
     mints: dict[str, bytes] = {}
     for subject in subjects:
@@ -280,8 +282,7 @@ async def _replayed(parts: Sequence[Part[Any, Any]], context: Context, *, wait: 
     if answered.body_hmac != context.idempotency.body_hmac:
         raise IdempotencyKeyReused
     done = answered.done
-    pairs = zip(parts, done.streams, strict=True)
     return [
         Decided(stream_id, (await part.of.load_at(stream_id, version)).state, version, public_version, True, done.note)
-        for part, (stream_id, version, public_version) in pairs
+        for part, (stream_id, version, public_version) in zip(parts, done.streams, strict=True)
     ]

@@ -5,10 +5,11 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
+from latchkey.events import PublicEvent
 
 from shared.errors import IdempotencyKeyReused, PreconditionFailed, StreamMoved, SubjectErased
 from shared.personal import ERASED
-from shared.store.aggregates import Aggregates, Part, decide_together
+from shared.store.aggregates import BREATH, Aggregates, Part, decide_together
 from shared.store.contract import DuplicateCommand, Store
 from shared.store.freeze import Draft, Loaded, freeze
 from shared.store.postgres import StoreSettings, forget_answers, open_store
@@ -100,6 +101,26 @@ async def test_a_new_stream_is_not_asked_for_and_still_never_written_twice(store
     other = Aggregates(JAR, store)
     [decided] = await decide_together([Part(other, "jar_1", Filling(1), new=True)], context())
     assert (decided.version, decided.state.count) == (2, 2)
+
+
+async def test_whoever_decides_on_very_many_lets_others_go_in_between(memory_store: Store) -> None:
+    turns, seen = 0, set[int]()
+
+    async def others() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    def publish(event: JarEvent, jar: Jar) -> PublicEvent | None:
+        seen.add(turns)
+        return JAR.publish(event, jar)
+
+    going = asyncio.create_task(others())
+    jars = Aggregates(replace(JAR, publish=publish), memory_store)
+    await decide_together([Part(jars, f"jar_{n}", Filling(1), new=True) for n in range(4 * BREATH)], context())
+    going.cancel()
+    assert len(seen) == 4
 
 
 async def test_fifty_writers_on_one_stream_lose_nothing(store: Store) -> None:
