@@ -1,7 +1,6 @@
 """All rings of the inline view, packed by PostgreSQL as `latchkey.packing` packs them: for a table that begins with very many.
 
-As rows of pairs, made into records and packed here, they took four times as long. The format is known in two places for it; a test holds
-them together.
+The format is known in two places for it, which a test holds together (docs/decisions/0026): packed here, they took over twice as long.
 """
 
 import asyncio
