@@ -15,8 +15,8 @@ CASES = ("keys", "streams", "overview", "backlog", "verifiers", "memory", "keycl
 
 
 def main() -> int:
-    """Run the chosen cases, all of them when none is named. A case that cannot run says why and the others go on."""
-    console = Console(width=130)
+    """Run the chosen cases, all of them when none is named; 0 when each ran. A case that cannot run says why and the others go on."""
+    console, failed = Console(width=130), 0
     with pinned_stack() as stack:
         for name in chosen(CASES):
             console.print(f"[dim]{name} …[/]")
@@ -24,6 +24,7 @@ def main() -> int:
                 found = asyncio.run(importlib.import_module(f"benchmarks.growth.{name}").run(stack))
             except Exception as error:  # noqa: BLE001  # one that does not run is reported as such, beside those that do
                 console.print(f"[red]{name} was not run: {error!r}[/]")
+                failed = 1
                 continue
             if isinstance(found, curves.Curve):
                 for line, values in found.lines.items():
@@ -32,7 +33,7 @@ def main() -> int:
             else:
                 console.print(table(found))
                 console.print(f"[dim]{measure.save(found, f'growth-{name}')}[/]")
-    return 0
+    return failed
 
 
 if __name__ == "__main__":

@@ -21,7 +21,7 @@ SELECT int8send(k.public_version * 65536::bigint + r.pairs)
 FROM keyrings k CROSS JOIN LATERAL (
     SELECT count(*) AS pairs,
         string_agg(sha256(convert_to(left(public_key, -$2::int), 'UTF8')) || secret_digest
-            || set_byte('\\x00', 0, array_position($3::text[], status) - 1), '') AS digests,
+            || set_byte('\\x00', 0, coalesce(array_position($3::text[], status), status::int) - 1), '') AS digests,
         string_agg(concat_ws(E'\\n', pair_id, lineage_id, CASE
             WHEN coalesce(valid_until, expires_at) IS NULL AND (scopes, origins, ips) = ('{}', '{}', '{}') THEN ''
             ELSE json_build_array(valid_until, expires_at, scopes, origins, ips)::text END), E'\\n') AS lines
@@ -34,11 +34,11 @@ FROM keyrings k CROSS JOIN LATERAL (
         FROM pairs WHERE ring_id = k.ring_id COLLATE "default"
     ) p WHERE ended_at IS NULL OR nth <= $1
 ) r WHERE r.pairs > 0
-"""  # ring by ring: the first come at once, and nothing is sorted on disk; the index of the pairs knows no other collation
+"""  # ring by ring: the first come at once, nothing is sorted on disk. The index knows no other collation; an unknown status is no int
 
 
 async def packed_rings(db: asyncpg.Connection) -> AsyncIterator[Sequence[bytes]]:
-    """Pages of rings that have pairs, each with its open pairs and the last ended ones, in the transaction that is open on `db`."""
+    """Pages of rings with their open pairs and the last ended ones, in `db`'s open transaction. Raises DataError at an unknown status."""
     cursor = await db.cursor(_RINGS, ENDED_KEPT, CHECK, STATUSES)
     coming = asyncio.ensure_future(cursor.fetch(_AT_ONCE))
     while page := await coming:

@@ -1,7 +1,6 @@
 """The table that keys are looked up in, in process memory: loaded from the inline view, then fed by the tail of our own log."""
 
 import asyncio
-import contextlib
 import json
 import logging
 from collections import deque
@@ -92,9 +91,10 @@ class VerifierTable:
 
     async def _loaded(self) -> int:
         while True:
-            with contextlib.suppress(OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError):
+            try:
                 return await self._load()
-            _log.warning("the verifier's table could not be loaded; trying again")
+            except (OSError, asyncpg.PostgresError, asyncpg.InterfaceError, TimeoutError) as error:
+                _log.warning("the verifier's table could not be loaded; trying again: %r", error)
             await asyncio.sleep(self._bound)
 
     async def _load(self) -> int:

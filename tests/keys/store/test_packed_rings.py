@@ -72,6 +72,20 @@ def _by_pair(ring: RingRecord) -> RingRecord:
     return replace(ring, pairs=tuple(sorted(ring.pairs, key=lambda pair: pair.pair_id)))
 
 
+async def test_a_status_that_this_version_does_not_know_is_an_error_and_no_other_status(database: Database) -> None:
+    db = await asyncpg.connect(database.owner)
+    undone = db.transaction()
+    await undone.start()
+    try:
+        await _write(db, next(_rings()))
+        await db.execute("UPDATE pairs SET status = 'paused'")
+        with pytest.raises(asyncpg.DataError, match="paused"):
+            await anext(packed_rings(db))
+    finally:
+        await undone.rollback()
+        await db.close()
+
+
 async def test_a_ring_is_packed_by_postgres_as_it_is_packed_here(database: Database) -> None:
     """I7. Whatever zone the session shows moments in; a ring without pairs has nothing to be found by."""
     rings = list(_rings())
