@@ -11,8 +11,9 @@ from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+import asyncpg
 import httpx2
 import psutil
 
@@ -23,6 +24,8 @@ from stack.ports import free_ports
 from stack.testing import RealStack
 from tests.people import Developer
 from tests.product import Product, running
+
+_WAITING: Final = "SELECT max(e.position) > (SELECT max(position) FROM es.relay) FROM es.events e WHERE e.public IS NOT NULL"
 
 
 @contextmanager
@@ -107,22 +110,37 @@ async def product_with_keys(stack: RealStack) -> AsyncIterator[Running]:
 def on_all_cores(stack: RealStack) -> Iterator[Product]:
     """The product, started on all cores: with its migrations that takes 15 s, and 28 s on one. Then we are on the server's core again."""
     os.sched_setaffinity(0, range(os.cpu_count() or 1))
-    with running(stack) as product:
+    try:
+        with running(stack) as product:
+            pin(SERVER_CORE)
+            yield product
+    finally:
         pin(SERVER_CORE)
-        yield product
 
 
 @asynccontextmanager
 async def with_keys(product: Product) -> AsyncIterator[Running]:
-    """Somebody new with an app and keys on a product whose processes all serve, each on the server's core, whatever was done to them."""
+    """Somebody new with an app and keys, on a product whose processes all serve, each on the server's core, with nothing left to publish,
+    whatever was done to them."""
     for process in (*product.processes.values(), product.portal):
         process.child.send(signal.SIGCONT)
         process.start()
         server_core(process.child.pid or 0)
+    await published(product, *product.services)
     async with httpx2.AsyncClient(timeout=30) as http:
         developer = Developer(product, http)
         app, pair = await developer.everything(patience=60)
         yield Running(product, developer, app, pair)
+
+
+async def published(product: Product, *services: str) -> None:
+    """Wait until the relays of these services have nothing left to do. Raises TimeoutError after five minutes."""
+    async with asyncio.timeout(300):
+        for service in services:
+            db = await asyncpg.connect(product.services[service].database.owner)
+            while await db.fetchval(_WAITING):  # noqa: ASYNC110  # the relay is another process
+                await asyncio.sleep(0.2)
+            await db.close()
 
 
 @contextmanager

@@ -10,7 +10,7 @@ from typing import Final
 import asyncpg
 
 from benchmarks.measure import QUICK, Figure, figure
-from benchmarks.serving import Running, with_keys
+from benchmarks.serving import Running, published, with_keys
 from tests.product import Product
 
 BATCH, BATCHES, APPS, AT_ONCE = 500, 8 if QUICK else 40, 64 if QUICK else 304, 8
@@ -20,7 +20,6 @@ SELECT coalesce(sum(pg_total_relation_size(c.oid)) FILTER (WHERE c.oid = 'es.eve
 FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
 WHERE c.relkind = 'r' AND n.nspname NOT IN ('pg_catalog', 'information_schema')
 """  # with indexes and TOAST; without the write-ahead log, whose length is a setting
-_WAITING: Final = "SELECT max(e.position) > (SELECT max(position) FROM es.relay) FROM es.events e WHERE e.public IS NOT NULL"
 
 
 @dataclass(frozen=True)
@@ -56,10 +55,9 @@ def _figures(held: Held) -> Iterable[int]:
 
 
 async def _held(running: Running, service: str) -> Held:
+    await published(running.product, service)
     db = await asyncpg.connect(running.product.services[service].database.owner)
     try:
-        while await db.fetchval(_WAITING):  # noqa: ASYNC110  # the relay is another process
-            await asyncio.sleep(0.2)
         [(events, tables)] = await db.fetch(_TABLES)
     finally:
         await db.close()

@@ -180,7 +180,7 @@ async def _kept(run: Callable[[], Awaitable[None]]) -> None:
 
 
 async def _connection(settings: Settings) -> asyncpg.Connection:
-    named = {"application_name": "verifier table"}
+    named = {"application_name": "verifier table", "timezone": "UTC"}
     return await asyncpg.connect(settings.database_url, timeout=5, command_timeout=5, server_settings=named)
 
 

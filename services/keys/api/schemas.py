@@ -1,7 +1,8 @@
 """The shapes of keys' requests and answers."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
+from contextlib import suppress
+from datetime import UTC, date, datetime
 from ipaddress import ip_network
 from typing import Annotated, Self
 
@@ -26,10 +27,12 @@ def _network(text: str) -> str:
 
 
 def _in_utc(moment: datetime | None) -> datetime | None:
-    try:
-        return None if moment is None else moment.astimezone(UTC)
-    except OverflowError:
-        raise ValueError("lies outside the calendar in UTC") from None
+    """The last day is refused too: in some zone it is one of the year 10000, and PostgreSQL keeps its last moment as infinity."""
+    with suppress(OverflowError):
+        utc = None if moment is None else moment.astimezone(UTC)
+        if utc is None or utc.date() < date.max:
+            return utc
+    raise ValueError("lies outside the calendar in UTC; without it a pair does not expire")
 
 
 def _unique(values: tuple[str, ...]) -> tuple[str, ...]:

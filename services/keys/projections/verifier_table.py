@@ -105,8 +105,8 @@ class VerifierTable:
         db = await self._connect()
         try:
             position: int = await db.fetchval(_LAST, (await fence(db)).high)
-            async with db.transaction(readonly=True):
-                async for rings in packed_rings(db):
+            async with db.transaction(readonly=True), aclosing(packed_rings(db)) as pages:
+                async for rings in pages:
                     for packed in rings:
                         self._rings.put_packed(packed)
         finally:

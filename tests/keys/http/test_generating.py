@@ -141,6 +141,7 @@ async def test_an_app_that_was_not_registered_just_now_is_not_waited_for(keys: R
         ({"environment": "test", "expires_at": "2026-01-01T00:00:00"}, "/expires_at"),
         ({"environment": "test", "expires_at": "2026-01-01T00:00:00Z"}, "/expires_at"),
         ({"environment": "test", "expires_at": "9999-12-31T23:59:59-12:00"}, "/expires_at"),
+        ({"environment": "test", "expires_at": "9999-12-31T23:59:59.9999999Z"}, "/expires_at"),
         ({"environment": "test", "expires_at": "0001-01-01T00:00:00+12:00"}, "/expires_at"),
         ({"environment": "test", "scopes": ["No Spaces"]}, "/scopes/0"),
         ({"environment": "test", "allowed_ips": ["10.0.0.300"]}, "/allowed_ips/0"),

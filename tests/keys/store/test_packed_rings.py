@@ -1,6 +1,7 @@
 """What PostgreSQL packs of the view is what `latchkey.packing` packs: the format is known in two places."""
 
 from collections.abc import Iterator
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, Final
@@ -86,8 +87,24 @@ async def test_a_status_that_this_version_does_not_know_is_an_error_and_no_other
         await db.close()
 
 
+async def test_whoever_leaves_early_can_go_on_with_the_connection(database: Database) -> None:
+    db = await asyncpg.connect(database.owner)
+    undone = db.transaction()
+    await undone.start()
+    try:
+        for ring in _rings():
+            await _write(db, ring)
+        async with aclosing(packed_rings(db, 2)) as pages:
+            await anext(pages)
+        assert await db.fetchval("SELECT count(*) > 2 FROM keyrings")
+    finally:
+        await undone.rollback()
+        await db.close()
+
+
 async def test_a_ring_is_packed_by_postgres_as_it_is_packed_here(database: Database) -> None:
-    """I7. Whatever zone the session shows moments in; a ring without pairs has nothing to be found by."""
+    """I7. Page by page, whatever zone the session shows moments in; an end that PostgreSQL keeps as infinity is none, and a ring without
+    pairs has nothing to be found by."""
     rings = list(_rings())
     db = await asyncpg.connect(database.owner, server_settings={"timezone": "Asia/Kolkata"})
     undone = db.transaction()
@@ -96,7 +113,8 @@ async def test_a_ring_is_packed_by_postgres_as_it_is_packed_here(database: Datab
         for ring in rings:
             await _write(db, ring)
         await db.execute("INSERT INTO keyrings VALUES ('kr_empty', 'app_1', 'test', 'acc_1', 1, 1)")
-        packed = [each async for page in packed_rings(db) for each in page]
+        await db.execute("UPDATE pairs SET expires_at = 'infinity' WHERE ring_id = 'kr_active'")
+        packed = [each async for page in packed_rings(db, 2) for each in page]
     finally:
         await undone.rollback()
         await db.close()
