@@ -1,6 +1,6 @@
 """What PostgreSQL packs of the view is what `latchkey.packing` packs: the format is known in two places."""
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import timedelta
@@ -73,51 +73,41 @@ def _by_pair(ring: RingRecord) -> RingRecord:
     return replace(ring, pairs=tuple(sorted(ring.pairs, key=lambda pair: pair.pair_id)))
 
 
-async def test_a_status_that_this_version_does_not_know_is_an_error_and_no_other_status(database: Database) -> None:
-    db = await asyncpg.connect(database.owner)
-    undone = db.transaction()
+@pytest.fixture
+async def db(database: Database) -> AsyncIterator[asyncpg.Connection]:
+    """A connection that shows moments in a zone of its own, in a transaction that is undone."""
+    made = await asyncpg.connect(database.owner, server_settings={"timezone": "Asia/Kolkata"})
+    undone = made.transaction()
     await undone.start()
-    try:
-        await _write(db, next(_rings()))
-        await db.execute("UPDATE pairs SET status = 'paused'")
-        with pytest.raises(asyncpg.DataError, match="paused"):
-            await anext(packed_rings(db))
-    finally:
-        await undone.rollback()
-        await db.close()
+    yield made
+    await undone.rollback()
+    await made.close()
 
 
-async def test_whoever_leaves_early_can_go_on_with_the_connection(database: Database) -> None:
-    db = await asyncpg.connect(database.owner)
-    undone = db.transaction()
-    await undone.start()
-    try:
-        for ring in _rings():
-            await _write(db, ring)
-        async with aclosing(packed_rings(db, 2)) as pages:
-            await anext(pages)
-        assert await db.fetchval("SELECT count(*) > 2 FROM keyrings")
-    finally:
-        await undone.rollback()
-        await db.close()
+async def test_a_status_that_this_version_does_not_know_is_an_error_and_no_other_status(db: asyncpg.Connection) -> None:
+    await _write(db, next(_rings()))
+    await db.execute("UPDATE pairs SET status = 'paused'")
+    with pytest.raises(asyncpg.DataError, match="paused"):
+        await anext(packed_rings(db))
 
 
-async def test_a_ring_is_packed_by_postgres_as_it_is_packed_here(database: Database) -> None:
+async def test_whoever_leaves_early_can_go_on_with_the_connection(db: asyncpg.Connection) -> None:
+    for ring in _rings():
+        await _write(db, ring)
+    async with aclosing(packed_rings(db, 2)) as pages:
+        await anext(pages)
+    assert await db.fetchval("SELECT count(*) > 2 FROM keyrings")
+
+
+async def test_a_ring_is_packed_by_postgres_as_it_is_packed_here(db: asyncpg.Connection) -> None:
     """I7. Page by page, whatever zone the session shows moments in; an end that PostgreSQL keeps as infinity is none, and a ring without
     pairs has nothing to be found by."""
     rings = list(_rings())
-    db = await asyncpg.connect(database.owner, server_settings={"timezone": "Asia/Kolkata"})
-    undone = db.transaction()
-    await undone.start()
-    try:
-        for ring in rings:
-            await _write(db, ring)
-        await db.execute("INSERT INTO keyrings VALUES ('kr_empty', 'app_1', 'test', 'acc_1', 1, 1)")
-        await db.execute("UPDATE pairs SET expires_at = 'infinity' WHERE ring_id = 'kr_active'")
-        packed = [each async for page in packed_rings(db, 2) for each in page]
-    finally:
-        await undone.rollback()
-        await db.close()
+    for ring in rings:
+        await _write(db, ring)
+    await db.execute("INSERT INTO keyrings VALUES ('kr_empty', 'app_1', 'test', 'acc_1', 1, 1)")
+    await db.execute("UPDATE pairs SET expires_at = 'infinity' WHERE ring_id = 'kr_active'")
+    packed = [each async for page in packed_rings(db, 2) for each in page]
     loaded = [_by_pair(unpack(each)) for each in packed]
     assert sorted(loaded, key=lambda ring: ring.ring_id) == sorted((_by_pair(_kept(ring)) for ring in rings), key=lambda ring: ring.ring_id)
     for each in packed:
